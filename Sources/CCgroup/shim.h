@@ -1,0 +1,41 @@
+#pragma once
+#include <libcgroup.h>
+#include <linux/bpf.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// libcgroup 2.0.2 keeps its table of mounts in 820 KB of zero-initialised data, all of which cgroup_init() touches. A
+// monitor process lives as long as its container, so it gives those pages back after use; the next use begins with
+// cgroup_init() again. The size is that of 2.0.2; whole pages inside it only.
+extern char cg_mount_table[] __attribute__((weak));
+
+static inline void wherry_cgroup_discard_mount_table(void) {
+    if (cg_mount_table == 0) { return; }
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)cg_mount_table + page - 1) & ~(page - 1);
+    uintptr_t to = ((uintptr_t)cg_mount_table + 0xc8640) & ~(page - 1);
+    if (to > from) { (void)madvise((void *)from, to - from, MADV_DONTNEED); }
+}
+
+// bpf(2) has no wrapper in the C library; Swift cannot call the variadic syscall(2).
+static inline int wherry_bpf_load_device_program(const void *instructions, uint32_t count) {
+    union bpf_attr attribute;
+    __builtin_memset(&attribute, 0, sizeof attribute);
+    attribute.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+    attribute.insns = (uint64_t)(uintptr_t)instructions;
+    attribute.insn_cnt = count;
+    attribute.license = (uint64_t)(uintptr_t)"Apache";
+    return (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attribute, sizeof attribute);
+}
+
+static inline int wherry_bpf_attach_device_program(int cgroup, int program) {
+    union bpf_attr attribute;
+    __builtin_memset(&attribute, 0, sizeof attribute);
+    attribute.target_fd = (uint32_t)cgroup;
+    attribute.attach_bpf_fd = (uint32_t)program;
+    attribute.attach_type = BPF_CGROUP_DEVICE;
+    attribute.attach_flags = BPF_F_ALLOW_MULTI;
+    return (int)syscall(SYS_bpf, BPF_PROG_ATTACH, &attribute, sizeof attribute);
+}

@@ -1,0 +1,96 @@
+import Cgroups
+import Linux
+import OCI
+
+/// Makes the specification's mounts below the container's root.
+struct ContainerMounts {
+    let root: Int32
+    let spec: RuntimeSpec
+
+    /// Files below /proc that may be covered, because programs such as lxcfs provide them (also allowed by runc).
+    private static let coverableProcFiles: Set<String> = [
+        "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime",
+        "/proc/loadavg", "/proc/slabinfo", "/proc/sys/kernel/ns_last_pid",
+    ]
+
+    func mount(_ mount: RuntimeSpec.Mount) throws(RuntimeError) {
+        let options = MountOptions(mount.options ?? [])
+        try stage("mount \(mount.destination)") {
+            if options.isBind || mount.type == "bind" {
+                try bind(mount, options)
+            } else if mount.type == "cgroup" || mount.type == "cgroup2" {
+                try mountCgroups(mount, options)
+            } else {
+                try mountFileSystem(mount, options)
+            }
+        }
+    }
+
+    private func mountFileSystem(_ mount: RuntimeSpec.Mount, _ options: MountOptions) throws {
+        let type = mount.type ?? "none"
+        let target = try target(mount.destination, type: type, isDirectory: true)
+        let fileSystem = try DetachedMount.fileSystem(type, source: mount.source, options: options)
+        try DetachedMount.attach(fileSystem, to: target.rawValue, on: mount.destination)
+    }
+
+    private func bind(_ mount: RuntimeSpec.Mount, _ options: MountOptions) throws {
+        guard let source = mount.source, source.utf8.first == UInt8(ascii: "/") else {
+            throw RuntimeError(.invalidSpec, "bind mount \(mount.destination): the source must be an absolute path")
+        }
+        let tree = try DetachedMount.clone(
+            source, recursive: options.isRecursive, attributes: options.attributes, propagation: options.propagation)
+        var info = stat()
+        try systemCall("fstat", on: source) { fstat(tree.rawValue, &info) }
+        let target = try target(mount.destination, type: "bind", isDirectory: info.st_mode & S_IFMT == S_IFDIR)
+        try DetachedMount.attach(tree, to: target.rawValue, on: mount.destination)
+    }
+
+    /// Opens, and makes when missing, the place of a mount.
+    ///
+    /// /proc and /sys are only ever covered by their own kind, at a path without links, so that later writes below them
+    /// reach the kernel (CVE-2019-16884, CVE-2019-19921).
+    private func target(_ path: String, type: String, isDirectory: Bool) throws -> FileDescriptor {
+        let isKernelView = type == "proc" || type == "sysfs"
+        let target =
+            isDirectory
+            ? try OpenBeneath.makeDirectories(root: root, path: path)
+            : try OpenBeneath.makeFile(root: root, path: path)
+        if isKernelView {
+            // The same path, but refused when a link is part of it.
+            return try OpenBeneath.open(
+                root: root, path: path, flags: O_PATH | O_DIRECTORY, restrictions: .noSymbolicLinks)
+        }
+        let clean = "/" + path.split(separator: "/").joined(separator: "/")
+        guard clean != "/proc" else { throw RuntimeError(.refused, "only procfs may be mounted at /proc") }
+        if wherry_filesystem_type(target.rawValue) == Kernel.FileSystem.proc, !Self.coverableProcFiles.contains(clean) {
+            throw RuntimeError(.refused, "mount \(path): a mount inside /proc is not allowed")
+        }
+        return target
+    }
+
+    /// The container's own groups. With a cgroup namespace on v2 a fresh view of the tree, else copies of its directories.
+    private func mountCgroups(_ mount: RuntimeSpec.Mount, _ options: MountOptions) throws {
+        guard let path = spec.linux.cgroupsPath else { return }
+        let groups = try Cgroup(existing: path).mountsForContainer()
+        let target = try target(mount.destination, type: "cgroup", isDirectory: true)
+        if let unified = groups.first, unified.name.isEmpty {
+            let view =
+                spec.linux.namespace(.cgroup) != nil
+                ? try DetachedMount.fileSystem("cgroup2", source: "cgroup", options: MountOptions(mount.options ?? []))
+                : try DetachedMount.clone(unified.source, recursive: false, attributes: options.attributes)
+            try DetachedMount.attach(view, to: target.rawValue, on: mount.destination)
+            return
+        }
+        let directory = try DetachedMount.fileSystem(
+            "tmpfs", source: "cgroup", options: MountOptions(["nosuid", "noexec", "nodev", "mode=755", "size=64k"]))
+        try DetachedMount.attach(directory, to: target.rawValue, on: mount.destination)
+        for group in groups {
+            let place = try OpenBeneath.makeDirectories(root: directory.rawValue, path: group.name)
+            let view = try DetachedMount.clone(group.source, recursive: false, attributes: options.attributes)
+            try DetachedMount.attach(view, to: place.rawValue, on: "\(mount.destination)/\(group.name)")
+        }
+        try DetachedMount.setAttributes(
+            directory.rawValue, options.attributes & Kernel.MountAttribute.readOnly, recursive: false,
+            on: mount.destination)
+    }
+}

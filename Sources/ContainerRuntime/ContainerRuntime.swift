@@ -1,0 +1,257 @@
+import Cgroups
+import JSON
+public import Linux
+public import OCI
+
+/// Creates, starts, signals and deletes containers as the OCI runtime specification means it.
+///
+/// Every function blocks; call them from a thread of your own. All state is in files below `root` and in the kernel, so any
+/// process with the same root sees the same containers. Each container has a monitor process that outlives the caller.
+public struct ContainerRuntime: Sendable {
+    /// Holds one directory per container, mode 0700; lives on tmpfs.
+    public let root: String
+    let executable: SelfExecutable
+
+    /// - Parameters:
+    ///   - root: absolute; its directory is made on demand. Sandboxes live beside it in `sandboxes`.
+    ///   - executable: a program whose `main` begins with `RuntimeProcess.runIfRequested`.
+    public init(root: String, executable: SelfExecutable) {
+        self.root = root
+        self.executable = executable
+    }
+
+    /// Options of `create` that are not part of the specification.
+    public struct CreateOptions: Sendable {
+        /// Nil discards the output.
+        public var log: LogFile?
+        /// A file to write the container's pid to.
+        public var pidFile: String?
+
+        public init(log: LogFile? = nil, pidFile: String? = nil) {
+            self.log = log
+            self.pidFile = pidFile
+        }
+    }
+
+    /// A container that waits at its start gate.
+    public struct Created: Sendable {
+        /// The container's first process.
+        public let pid: pid_t
+        /// A child of the caller: reap it once it has ended.
+        public let monitorPid: pid_t
+        /// Readable when the monitor, and with it the container, has ended and `exit.json` is there. The caller closes it.
+        public let monitorPidfd: Int32
+    }
+
+    /// Sets a container up to the point before its program starts.
+    ///
+    /// After an error nothing is left of it. A program that does not exist is an error here, not at `start`.
+    public func create(
+        id: String, spec: RuntimeSpec, options: CreateOptions = CreateOptions()
+    ) throws(RuntimeError) -> Created {
+        let directory = try ContainerDirectory(root: root, id: id)
+        try Self.validate(spec)
+        let plan = try MonitorPlan(spec: spec, log: options.log)
+        try makeDirectory(directory)
+        do {
+            let config = try stage("encode config.json") { try spec.encoded() }
+            try stage("write the container's files") {
+                try Self.write(config, to: directory.config)
+                try Self.write(plan.json, to: directory.plan)
+                try systemCall("mkfifo", on: directory.start) { mkfifo(directory.start, 0o600) }
+                try systemCall("mkfifo", on: directory.started) { mkfifo(directory.started, 0o600) }
+                try systemCall("mkdir", on: directory.rootMount) { mkdir(directory.rootMount, 0o700) }
+            }
+            let created = try startMonitor(directory)
+            if let pidFile = options.pidFile {
+                try stage("write \(pidFile)") {
+                    try Files.writeAtomically(Array("\(created.pid)".utf8), to: pidFile, mode: 0o644, durable: false)
+                }
+            }
+            return created
+        } catch {
+            try? Files.removeTree(directory.path)
+            throw error
+        }
+    }
+
+    /// Opens the start gate. Returns when the program runs, or throws why it does not; the exit is recorded then.
+    public func start(_ id: String) throws(RuntimeError) {
+        let directory = try existing(id)
+        let answer = try stage("open the start gate of \(id)") {
+            try FileDescriptor.open(directory.started, O_RDONLY | O_NONBLOCK)
+        }
+        // Without a reader there is no monitor at the gate.
+        guard let gate = try? FileDescriptor.open(directory.start, O_WRONLY | O_NONBLOCK) else {
+            throw RuntimeError(.invalidState, "container \(id) is not waiting to be started")
+        }
+        try stage("open the start gate of \(id)") { try gate.writeAll([ContainerInit.start]) }
+        let bytes = try Self.readMessage(answer, from: "the monitor of container \(id)")
+        guard let json = try? JSONValue(parsing: bytes) else {
+            throw RuntimeError(.monitorFailed, "the monitor of container \(id) gave no answer")
+        }
+        if json["code"] != nil { throw RuntimeError(json: json) }
+    }
+
+    /// Sends a signal to the container's first process, or with `all` to each of its processes.
+    public func signal(_ id: String, _ signal: Int32, all: Bool = false) throws(RuntimeError) {
+        let state = try state(id)
+        guard state.status == .running || state.status == .created else {
+            throw RuntimeError(.invalidState, "container \(id) is not running")
+        }
+        if all {
+            let plan = try plan(of: existing(id))
+            let processes = try stage("list the processes of container \(id)") {
+                try Cgroup(existing: plan.cgroup).processes()
+            }
+            for process in processes { kill(process, signal) }
+            return
+        }
+        guard let pidfd = ProcessIdentity.open(state.pid, startTime: state.startTime) else {
+            throw RuntimeError(.invalidState, "container \(id) is not running")
+        }
+        try stage("signal container \(id)") { try ProcessIdentity.signal(pidfd: pidfd.rawValue, signal) }
+    }
+
+    /// The identifiers of all containers, sorted.
+    public func list() -> [String] {
+        ((try? Files.listDirectory(root)) ?? []).filter {
+            ContainerDirectory.isValid($0) && Files.isDirectory("\(root)/\($0)")
+        }
+    }
+
+    func existing(_ id: String) throws(RuntimeError) -> ContainerDirectory {
+        let directory = try ContainerDirectory(root: root, id: id)
+        guard Files.isDirectory(directory.path) else {
+            throw RuntimeError(.notFound, "container \(id) does not exist")
+        }
+        return directory
+    }
+
+    func plan(of directory: ContainerDirectory) throws(RuntimeError) -> MonitorPlan {
+        guard let bytes = try? Files.read(directory.plan), let json = try? JSONValue(parsing: bytes),
+            let plan = MonitorPlan(json: json)
+        else {
+            throw RuntimeError(.monitorFailed, "container \(directory.id): \(directory.plan) is missing or damaged")
+        }
+        return plan
+    }
+}
+
+extension ContainerRuntime {
+    private func makeDirectory(_ directory: ContainerDirectory) throws(RuntimeError) {
+        try stage("make \(root)") { try Files.makeDirectories(root, mode: 0o700) }
+        if mkdir(directory.path, 0o700) == 0 { return }
+        if Errno.last == .exists { throw RuntimeError(.exists, "container \(directory.id) exists already") }
+        throw RuntimeError(
+            stage: "make the container's directory",
+            SystemError(call: "mkdir", errno: .last, subject: directory.path))
+    }
+
+    private static func write(_ json: JSONValue, to path: String) throws(SystemError) {
+        let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+        try file.writeAll(json.serialized())
+    }
+
+    private func startMonitor(_ directory: ContainerDirectory) throws(RuntimeError) -> Created {
+        let child = try spawn(verb: RuntimeProcess.monitorVerb, directory.path)
+        let bytes: [UInt8]
+        do {
+            bytes = try Self.readMessage(child.report, from: "the monitor of container \(directory.id)")
+        } catch {
+            kill(child.process.pid, SIGKILL)
+            _ = ChildProcess.wait(child.process.pid)
+            close(child.process.pidfd)
+            throw error
+        }
+        guard let json = try? JSONValue(parsing: bytes), let pid = json["pid"]?.intValue else {
+            _ = ChildProcess.wait(child.process.pid)
+            close(child.process.pidfd)
+            if let json = try? JSONValue(parsing: bytes) { throw RuntimeError(json: json) }
+            throw RuntimeError(.monitorFailed, "the monitor of container \(directory.id) ended without a message")
+        }
+        return Created(
+            pid: pid_t(clamping: pid), monitorPid: child.process.pid, monitorPidfd: child.process.pidfd)
+    }
+
+    struct Child: ~Copyable {
+        let process: ChildProcess.Spawned
+        /// What the child writes to its descriptor 3.
+        let report: FileDescriptor
+        /// What the child reads from its descriptor 4.
+        let request: FileDescriptor
+    }
+
+    /// Starts one of this program's hidden verbs: descriptors 0–2 are /dev/null, the environment is empty.
+    func spawn(verb: String, _ arguments: String..., workingDirectory: String = "/") throws(RuntimeError) -> Child {
+        try stage("start \(verb)") {
+            let null = try FileDescriptor.open("/dev/null", O_RDWR)
+            let report = try FileDescriptor.pipe()
+            let request = try FileDescriptor.pipe()
+            let process = try ChildProcess.spawn(
+                .descriptor(executable.descriptor), arguments: [verb] + arguments, environment: [],
+                fileDescriptors: [
+                    (null.rawValue, 0), (null.rawValue, 1), (null.rawValue, 2), (report.writer.rawValue, 3),
+                    (request.reader.rawValue, 4),
+                ], newSession: true, workingDirectory: workingDirectory)
+            return Child(
+                process: process, report: try report.reader.duplicate(), request: try request.writer.duplicate())
+        }
+    }
+
+    /// Reads until the writer closes, for at most a minute.
+    static func readMessage(_ descriptor: borrowing FileDescriptor, from whom: String) throws(RuntimeError) -> [UInt8] {
+        let deadline = MonotonicInstant.now().advanced(by: .seconds(60))
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let left = MonotonicInstant.now().duration(to: deadline)
+            guard left > .zero else { throw RuntimeError(.timedOut, "\(whom) did not answer within a minute") }
+            var entry = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+            let ready = poll(&entry, 1, Int32(clamping: left.components.seconds * 1000 + 1))
+            if ready <= 0 { continue }
+            let number = descriptor.rawValue
+            let count = chunk.withUnsafeMutableBytes { read(number, $0.baseAddress, $0.count) }
+            if count < 0, Errno.last == .again || Errno.last == .interrupted { continue }
+            if count <= 0 || bytes.count > 1 << 20 { return bytes }
+            bytes += chunk[..<count]
+        }
+    }
+
+    /// Refuses what cannot become a container, before anything is made.
+    static func validate(_ spec: RuntimeSpec) throws(RuntimeError) {
+        guard let process = spec.process else { throw RuntimeError(.invalidSpec, "the specification has no process") }
+        try validate(process)
+        if let overlay = spec.overlay {
+            guard !overlay.lower.isEmpty else {
+                throw RuntimeError(.invalidSpec, "the root overlay has no lower layer")
+            }
+            guard (overlay.upper == nil) == (overlay.work == nil) else {
+                throw RuntimeError(
+                    .invalidSpec, "the root overlay needs both an upper and a work directory, or neither")
+            }
+        } else {
+            guard let path = spec.root?.path, path.utf8.first == UInt8(ascii: "/") else {
+                throw RuntimeError(.invalidSpec, "root.path must be an absolute path")
+            }
+        }
+        for mount in spec.mounts where mount.destination.utf8.first != UInt8(ascii: "/") {
+            throw RuntimeError(.invalidSpec, "mount destination \"\(mount.destination)\" is not an absolute path")
+        }
+        try Sysctl.validate(spec.linux)
+    }
+
+    static func validate(_ process: RuntimeSpec.Process) throws(RuntimeError) {
+        guard let program = process.args.first, !program.isEmpty else {
+            throw RuntimeError(.invalidSpec, "the process has no program: process.args is empty")
+        }
+        guard process.cwd.utf8.first == UInt8(ascii: "/") else {
+            throw RuntimeError(.invalidSpec, "working directory \"\(process.cwd)\" is not an absolute path")
+        }
+        guard process.terminal != true else { throw RuntimeError(.invalidSpec, "terminals are not supported yet") }
+        for text in process.args + process.env where text.utf8.contains(0) {
+            throw RuntimeError(.invalidSpec, "arguments and environment must not contain a zero byte")
+        }
+        _ = try CapabilitySet.sets(process.capabilities)
+    }
+}

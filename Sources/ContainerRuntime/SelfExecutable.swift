@@ -1,0 +1,42 @@
+public import Linux
+
+/// This program's file, opened so that nobody who gets hold of the descriptor, or of `/proc/PID/exe` of a process started from
+/// it, can write the file (CVE-2019-5736).
+///
+/// It is a detached clone of the file's mount with the read-only flag; where that cannot be had, a sealed copy in memory.
+/// The descriptor stays open as long as the program runs.
+public struct SelfExecutable: Sendable {
+    let descriptor: Int32
+
+    /// The path to start it by, in this process.
+    public var path: String { "/proc/self/fd/\(descriptor)" }
+
+    /// Opens the running program.
+    public static func open() throws(SystemError) -> SelfExecutable { try open(path: "/proc/self/exe") }
+
+    /// Opens another build of it, such as a test's probe.
+    public static func open(path: String) throws(SystemError) -> SelfExecutable {
+        if let clone = readOnlyClone(path) { return SelfExecutable(descriptor: clone.release()) }
+        return SelfExecutable(descriptor: try sealedCopy(path).release())
+    }
+
+    private static func readOnlyClone(_ path: String) -> FileDescriptor? {
+        let tree = wherry_open_tree(AT_FDCWD, path, Kernel.openTreeClone | Kernel.openTreeCloexec)
+        guard tree >= 0 else { return nil }
+        let clone = FileDescriptor(adopting: tree)
+        let attributes = Kernel.MountAttribute.readOnly | Kernel.MountAttribute.noSuid | Kernel.MountAttribute.noDev
+        guard wherry_mount_setattr(tree, "", UInt32(AT_EMPTY_PATH), attributes, 0, 0) == 0 else { return nil }
+        return clone
+    }
+
+    private static func sealedCopy(_ path: String) throws(SystemError) -> FileDescriptor {
+        let source = try FileDescriptor.open(path, O_RDONLY)
+        // MFD_CLOEXEC and MFD_ALLOW_SEALING; F_ADD_SEALS with seal, shrink, grow and write.
+        let copy = FileDescriptor(
+            adopting: try systemCall("memfd_create") { wherry_memfd_create("wherry", 0x1 | 0x2) })
+        while try systemCall("sendfile", { sendfile(copy.rawValue, source.rawValue, nil, 1 << 30) }) > 0 {}
+        try systemCall("fchmod") { fchmod(copy.rawValue, 0o500) }
+        try systemCall("fcntl") { wherry_fcntl_integer(copy.rawValue, 1033, 0xf) }
+        return copy
+    }
+}

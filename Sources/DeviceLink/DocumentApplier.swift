@@ -1,0 +1,265 @@
+internal import FleetProtocol
+import JSON
+import ResourceStore
+import Resources
+import SQLite
+
+/// Brings the hub's objects into the device's store. Works inside one transaction and may be repeated at any time.
+///
+/// Ownership decides: an object that the device owns is never touched; a hub object is written only when the hub changed
+/// it, so that local changes to it live until then.
+struct DocumentApplier {
+    struct Outcome: Sendable {
+        var written = 0
+        var deleted = 0
+        /// Could not be done: `conflict` or `invalid`, the object, and why.
+        var failures: [Failure] = []
+        /// Hub objects whose local state differs from what the hub sent.
+        var locallyModified: [String] = []
+        /// Waits for something: an object that is still being deleted, a Node that does not exist yet.
+        var pending: [String] = []
+    }
+
+    struct Failure: Sendable {
+        let code: String
+        let key: ResourceKey
+        let message: String
+    }
+
+    let transaction: StoreTransaction
+    let nodeName: String
+    private var outcome = Outcome()
+    private var known: [ResourceKey: String] = [:]
+
+    /// - Throws: only what must undo the whole transaction, such as a full disk.
+    static func apply(_ document: Document, nodeName: String, in transaction: StoreTransaction) throws -> Outcome {
+        var applier = DocumentApplier(transaction: transaction, nodeName: nodeName)
+        try applier.apply(document)
+        return applier.outcome
+    }
+
+    private init(transaction: StoreTransaction, nodeName: String) {
+        self.transaction = transaction
+        self.nodeName = nodeName
+    }
+
+    private mutating func apply(_ document: Document) throws {
+        known = try loadKnown()
+        var wanted: [ResourceKey: JSONValue] = [:]
+        for object in document.objects {
+            guard let reference = FleetProtocol.ObjectReference(of: object),
+                let type = ResourceType.of(apiVersion: reference.apiVersion, kind: reference.kind)
+            else {
+                outcome.failures.append(unknownKind(object))
+                continue
+            }
+            let namespace = type.namespaced ? reference.namespace ?? "default" : nil
+            wanted[ResourceKey(type: type, namespace: namespace, name: reference.name)] = object
+        }
+        try remove(except: wanted)
+        let ordered = wanted.sorted { ($0.key.order, $0.key.description) < ($1.key.order, $1.key.description) }
+        for (key, object) in ordered {
+            try guarded(key) { applier throws in
+                try applier.ensureNamespace(key.namespace)
+                try applier.put(key, object)
+            }
+        }
+        try mergeNodeLabels(document.nodeLabels)
+    }
+
+    /// An object that the store refuses does not block the others; a store that cannot write stops everything.
+    private mutating func guarded(_ key: ResourceKey, _ body: (inout DocumentApplier) throws -> Void) throws {
+        do { try body(&self) } catch let error as StatusError {
+            guard error.code < 500 else { throw error }
+            outcome.failures.append(Failure(code: "invalid", key: key, message: error.message))
+        }
+    }
+
+    // MARK: Create and replace
+
+    private mutating func put(_ key: ResourceKey, _ object: JSONValue) throws {
+        let hash = Document.hash(of: object)
+        guard let existing = try transaction.find(key) else {
+            if known[key] == hash {
+                // Deleted here: that holds until the hub changes the object.
+                outcome.locallyModified.append(key.description)
+                return
+            }
+            _ = try transaction.create(try admitted(key, object, hash))
+            return try wrote(key, hash)
+        }
+        guard existing.annotations[WherryLabels.owner] == WherryLabels.ownerHub else {
+            if key.type == .namespace { return }
+            outcome.failures.append(
+                Failure(code: "conflict", key: key, message: "the device has its own \(key); it was not touched"))
+            return
+        }
+        if existing.isTerminating {
+            outcome.pending.append(key.description)
+            return
+        }
+        if known[key] == hash, existing.annotations[WherryLabels.hubHash] == hash {
+            if try differs(existing, from: try admitted(key, object, hash)) {
+                outcome.locallyModified.append(key.description)
+            }
+            return
+        }
+        if try replace(existing, with: try admitted(key, object, hash)) { try wrote(key, hash) }
+    }
+
+    /// False when the old object has to go first, which takes its time: the next round makes the new one.
+    private mutating func replace(_ existing: Resource, with new: Resource) throws -> Bool {
+        guard new.uid.isEmpty || new.uid == existing.uid else {
+            // The hub deleted it and made it anew: so does the device.
+            if case .marked = try transaction.delete(existing.key, DeleteOptions(propagation: .background)) {
+                outcome.pending.append(existing.key.description)
+                return false
+            }
+            _ = try transaction.create(new)
+            return true
+        }
+        var value = new
+        var annotations = existing.annotations.filter { $0.key.hasPrefix("deployment.kubernetes.io/") }
+        annotations.merge(new.annotations) { $1 }
+        value.annotations = annotations
+        value.resourceVersion = existing.resourceVersion
+        value.value[path: "metadata", "creationTimestamp"] = existing.value[path: "metadata", "creationTimestamp"]
+        value.finalizers = existing.finalizers
+        if value.type == .pod, let node = existing.value[path: "spec", "nodeName"] {
+            value.value[path: "spec", "nodeName"] = node
+        }
+        _ = try transaction.replace(value)
+        return true
+    }
+
+    /// The object as this device stores it: checked, defaulted and marked as the hub's.
+    private func admitted(_ key: ResourceKey, _ object: JSONValue, _ hash: String) throws -> Resource {
+        var value = object
+        value["status"] = nil
+        var metadata: JSONValue = ["name": .string(key.name)]
+        for field in ["uid", "labels", "annotations"] { metadata[field] = object["metadata"]?[field] }
+        if let namespace = key.namespace { metadata["namespace"] = .string(namespace) }
+        value["metadata"] = metadata
+        var resource = try Admission.create(value, type: key.type, namespace: key.namespace, validation: .ignore)
+            .resource
+        resource.annotations[WherryLabels.owner] = WherryLabels.ownerHub
+        resource.annotations[WherryLabels.hubHash] = hash
+        return resource
+    }
+
+    /// Whether what users write differs; what controllers and the binding add does not count.
+    private func differs(_ existing: Resource, from hub: Resource) throws -> Bool {
+        func content(_ resource: Resource) -> [String: JSONValue] {
+            var fields = resource.value.objectValue ?? [:]
+            for field in ["status", "metadata", "apiVersion", "kind"] { fields[field] = nil }
+            fields["spec"]?["nodeName"] = nil
+            if resource.type == .namespace { fields["spec"] = nil }
+            fields["labels"] = .object(
+                resource.labels.filter { $0.key != WherryLabels.namespaceName }.mapValues { .string($0) })
+            return fields
+        }
+        return content(existing) != content(hub)
+    }
+
+    /// A namespace that the document only implies belongs to the hub, as if it stood there.
+    private mutating func ensureNamespace(_ name: String?) throws {
+        guard let name else { return }
+        let key = ResourceKey(type: .namespace, namespace: nil, name: name)
+        guard try transaction.find(key) == nil else { return }
+        let value: JSONValue = ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(name)]]
+        _ = try transaction.create(try admitted(key, value, "implied"))
+        try wrote(key, "implied")
+    }
+
+    // MARK: Delete
+
+    /// Deletes hub objects that are no longer in the document; what became the device's own stays.
+    private mutating func remove(except wanted: [ResourceKey: JSONValue]) throws {
+        let namespaces = Set(wanted.keys.compactMap(\.namespace))
+        // Namespaces last: their content goes first.
+        for (key, _) in known.sorted(by: { ($0.key.order, $0.key.description) > ($1.key.order, $1.key.description) })
+        where wanted[key] == nil && !(key.type == .namespace && namespaces.contains(key.name)) {
+            if let existing = try transaction.find(key),
+                existing.annotations[WherryLabels.owner] == WherryLabels.ownerHub, !existing.isTerminating
+            {
+                if key.type == .namespace, try holdsLocalObjects(key.name) {
+                    _ = try transaction.update(key) { $0.annotations[WherryLabels.owner] = WherryLabels.ownerLocal }
+                } else {
+                    _ = try transaction.delete(key, DeleteOptions(propagation: .background))
+                    outcome.deleted += 1
+                }
+            }
+            try forget(key)
+        }
+    }
+
+    /// Whether deleting a namespace would take something that is not the hub's.
+    private func holdsLocalObjects(_ namespace: String) throws -> Bool {
+        for type in ResourceType.all where type.namespaced && type != .event {
+            for object in try transaction.list(type, namespace: namespace)
+            where object.controllerOwner == nil
+                && object.annotations[WherryLabels.owner] != WherryLabels.ownerHub
+            {
+                return true
+            }
+        }
+        return false
+    }
+
+    // MARK: Node labels
+
+    private static let hubLabels = "wherry.dev/hub-labels"
+
+    /// Sets the hub's labels on the device's Node and takes away those that the hub took away.
+    private mutating func mergeNodeLabels(_ labels: [String: String]) throws {
+        let key = ResourceKey(type: .node, namespace: nil, name: nodeName)
+        guard let node = try transaction.find(key) else {
+            if !labels.isEmpty { outcome.pending.append(key.description) }
+            return
+        }
+        let names = labels.keys.sorted().joined(separator: ",")
+        let former = (node.annotations[Self.hubLabels] ?? "").split(separator: ",").map(String.init)
+        var new = node
+        for name in former where labels[name] == nil { new.labels[name] = nil }
+        for (name, value) in labels { new.labels[name] = value }
+        new.annotations[Self.hubLabels] = names.isEmpty ? nil : names
+        if new != node { _ = try transaction.replace(new) }
+    }
+
+    // MARK: The record of what the hub sent
+
+    private func loadKnown() throws -> [ResourceKey: String] {
+        var known: [ResourceKey: String] = [:]
+        let sql = "SELECT api_version, kind, namespace, name, hash FROM link_object"
+        try transaction.connection.forEach(sql) { row in
+            guard let type = ResourceType.of(apiVersion: row.text(0), kind: row.text(1)) else { return }
+            let key = ResourceKey(type: type, namespace: type.namespaced ? row.text(2) : nil, name: row.text(3))
+            known[key] = row.text(4)
+        }
+        return known
+    }
+
+    private mutating func wrote(_ key: ResourceKey, _ hash: String) throws {
+        outcome.written += 1
+        guard known[key] != hash else { return }
+        known[key] = hash
+        try transaction.connection.execute(
+            """
+            INSERT INTO link_object (api_version, kind, namespace, name, hash) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (api_version, kind, namespace, name) DO UPDATE SET hash = excluded.hash
+            """, key.columns + [.text(hash)])
+    }
+
+    private func forget(_ key: ResourceKey) throws {
+        try transaction.connection.execute(
+            "DELETE FROM link_object WHERE api_version = ? AND kind = ? AND namespace = ? AND name = ?", key.columns)
+    }
+
+    private func unknownKind(_ object: JSONValue) -> Failure {
+        let kind = object["kind"]?.stringValue ?? "?"
+        let name = object["metadata"]?["name"]?.stringValue ?? "?"
+        return Failure(
+            code: "invalid", key: ResourceKey(type: .node, namespace: nil, name: nodeName),
+            message: "this device knows no kind \"\(kind)\" (object \(name)): update Wherry here")
+    }
+}

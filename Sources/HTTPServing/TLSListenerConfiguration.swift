@@ -1,0 +1,34 @@
+import NIOSSL
+
+/// The optional TLS listener: where it listens and who it is.
+public struct TLSListenerConfiguration: Sendable {
+    public var address: ListenAddress
+    /// Leaf first, then its issuers, as PEM.
+    public var certificateChainPEM: String
+    public var keyPEM: String
+
+    public init(address: ListenAddress, certificateChainPEM: String, keyPEM: String) {
+        self.address = address
+        self.certificateChainPEM = certificateChainPEM
+        self.keyPEM = keyPEM
+    }
+
+    /// HTTP/1.1 only: upgrades to raw streams and WebSockets do not exist in HTTP/2 as clients use it.
+    func makeTLSConfiguration() throws(HTTPServingError) -> TLSConfiguration {
+        do {
+            let chain = try NIOSSLCertificate.fromPEMBytes(Array(certificateChainPEM.utf8))
+            let key = try NIOSSLPrivateKey(bytes: Array(keyPEM.utf8), format: .pem)
+            var configuration = TLSConfiguration.makeServerConfiguration(
+                certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+            configuration.minimumTLSVersion = .tlsv12
+            configuration.applicationProtocols = ["http/1.1"]
+            return configuration
+        } catch {
+            throw HTTPServingError(
+                .invalidCertificate,
+                "cannot serve TLS on \(address): its certificate or key cannot be read (\(error)); "
+                    + "remove the server's certificate files from the data directory to have them made anew",
+                cause: error)
+        }
+    }
+}

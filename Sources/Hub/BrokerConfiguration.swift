@@ -1,0 +1,67 @@
+/// The generated configuration of our own `mosquitto` (protocol A2 and B2). Pure text.
+struct BrokerConfiguration: Sendable, Hashable {
+    var listen: ListenAddress
+    /// `<run>/broker`.
+    var directory: String
+    var authorityPath: String
+    var user: String
+    var maximumConnections: Int
+    /// Devices that may do nothing any more although their connection may still stand.
+    var revokedDevices: [String]
+
+    var configurationPath: String { directory + "/mosquitto.conf" }
+    var accessPath: String { directory + "/acl" }
+    var certificatePath: String { directory + "/server.crt" }
+    var keyPath: String { directory + "/server.key" }
+    var revocationPath: String { directory + "/revoked.pem" }
+    var logPath: String { directory + "/mosquitto.log" }
+
+    /// `mosquitto.conf`.
+    var text: String {
+        """
+        # Written by Wherry at each start; changes are lost.
+        per_listener_settings false
+        user \(user)
+        listener \(listen.port) \(listen.host)
+        cafile \(authorityPath)
+        certfile \(certificatePath)
+        keyfile \(keyPath)
+        crlfile \(revocationPath)
+        require_certificate true
+        use_identity_as_username true
+        use_username_as_clientid true
+        tls_version tlsv1.2
+        allow_anonymous false
+        acl_file \(accessPath)
+        max_connections \(maximumConnections)
+        max_packet_size 163840
+        max_queued_messages 1000
+        max_queued_bytes 4194304
+        max_inflight_messages 200
+        persistence false
+        persistent_client_expiration 1h
+        set_tcp_nodelay true
+        sys_interval 60
+        connection_messages false
+        log_timestamp_format %Y-%m-%dT%H:%M:%S
+        log_type error
+        log_type warning
+        log_type notice
+        log_dest file \(logPath)
+
+        """
+    }
+
+    /// The access list: a device sees its own branch only; `%u` is its certificate's common name.
+    var accessText: String {
+        var lines = ["# Written by Wherry; changes are lost."]
+        for device in revokedDevices.sorted() {
+            lines += ["user \(device)", "topic deny wh/1/d/\(device)/#", "topic deny wh/1/hub/#", ""]
+        }
+        lines += [
+            "user \(HubIdentity.hubUser)", "topic readwrite wh/1/#", "topic read $SYS/#", "",
+            "pattern write wh/1/d/%u/up/#", "pattern read wh/1/d/%u/dn/#", "pattern read wh/1/hub/state", "",
+        ]
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,99 @@
+public import HTTPServing
+import HTTPTypes
+public import Hummingbird
+import JSON
+import Linux
+public import Logging
+public import ResourceStore
+public import Resources
+
+/// The Kubernetes API over a ``ResourceStore/ResourceStore``: `/version`, `/api`, `/apis` and `/openapi/v3`.
+///
+/// It translates and decides nothing: admission, versions and deletion rules are the store's and the object model's.
+public struct KubernetesRoutes: Sendable {
+    /// Refuses a write by throwing a `StatusError`; old and new state, nil where there is none.
+    public typealias WriteGate = @Sendable (_ old: Resource?, _ new: Resource?) throws -> Void
+    /// Opens a container's log; each piece is sent at once.
+    public typealias LogReader = @Sendable (PodLogRequest) async throws -> AsyncThrowingStream<[UInt8], any Error>
+
+    let store: ResourceStore
+    let readLogs: LogReader
+    let version: ServerVersion
+    let admitWrite: WriteGate?
+    let tables: TableCatalog
+    let logger: Logger
+    private let openAPI: OpenAPIDocuments
+
+    /// - Parameters:
+    ///   - showsLastContact: adds the column LAST-CONTACT to nodes and shows lost ones as `Unknown`: for a hub.
+    public init(
+        store: ResourceStore,
+        readLogs: @escaping LogReader,
+        version: ServerVersion,
+        admitWrite: WriteGate? = nil,
+        showsLastContact: Bool = false,
+        logger: Logger
+    ) {
+        self.store = store
+        self.readLogs = readLogs
+        self.version = version
+        self.admitWrite = admitWrite
+        self.logger = logger
+        tables = TableCatalog(showsLastContact: showsLastContact)
+        openAPI = OpenAPIDocuments(version: version)
+    }
+
+    /// Adds the routes.
+    public func register(on router: Router<ServingContext>) {
+        for method in [HTTPRequest.Method.get, .head, .post, .put, .patch, .delete] {
+            for path: RouterPath in ["api", "api/**", "apis", "apis/**"] {
+                router.on(path, method: method) { request, _ in await answer(request) { try await respond(to: request) }
+                }
+            }
+        }
+        router.get("version") { _, _ in Response.json(version.value, pretty: true) }
+        router.get("openapi/v2") { request, _ in OpenAPIDocuments.emptyV2(request) }
+        router.get("openapi/v3") { _, _ in Response.json(openAPI.index) }
+        router.get("openapi/v3/**") { request, _ in
+            await answer(request) { () throws(StatusError) in try openAPI.document(request) }
+        }
+    }
+
+    private func answer(_ request: Request, _ body: () async throws -> Response) async -> Response {
+        do {
+            return try await body()
+        } catch let error as StatusError {
+            return .status(error)
+        } catch {
+            logger.error(
+                "API request failed",
+                metadata: [
+                    "method": "\(request.method.rawValue)", "path": "\(request.uri.path)", "error": "\(error)",
+                ])
+            return .status(.internalError("\(error)"))
+        }
+    }
+
+    private func respond(to request: Request) async throws -> Response {
+        guard let path = APIPath(request.uri.path) else { throw StatusError.unknownPath() }
+        let discovery = Discovery(accept: request.headers[.accept])
+        switch path {
+        case .coreVersions, .groups, .group, .groupVersion:
+            guard request.method == .get || request.method == .head else { throw StatusError.methodNotAllowed() }
+            return try discovery.response(to: path)
+        case .collection(let type, let namespace):
+            return try await respond(CollectionRequest(request, type: type, namespace: namespace))
+        case .object(let key, let subresource):
+            return try await respond(ObjectRequest(request, key: key, subresource: subresource))
+        }
+    }
+}
+
+extension Response {
+    /// A failure as Kubernetes clients read it.
+    static func status(_ error: StatusError) -> Response {
+        var response = Response.json(error.status, status: HTTPResponse.Status(code: error.code))
+        if let seconds = error.details?.retryAfterSeconds { response.headers[.retryAfter] = String(seconds) }
+        return response
+    }
+}

@@ -1,0 +1,85 @@
+import HTTPServing
+import Hummingbird
+import JSON
+import ResourceStore
+import Resources
+
+extension KubernetesRoutes {
+    func delete(_ request: ObjectRequest) async throws -> Response {
+        let rendering = try rendering(request.shape(), request.query)
+        let options = try await deleteOptions(request.request, request.query)
+        if let admitWrite { try admitWrite(try await store.get(request.key), nil) }
+        let outcome = try await store.delete(request.key, options)
+        switch outcome {
+        case .marked(let resource):
+            return .json(rendering.value(resource))
+        case .deleted(let resource) where request.key.type == .pod:
+            // As kube-apiserver does for pods: the last state instead of a Status.
+            return .json(rendering.value(resource))
+        case .deleted(let resource):
+            return .json(Self.success(resource))
+        }
+    }
+
+    func deleteCollection(_ request: CollectionRequest) async throws -> Response {
+        guard request.type != .namespace, request.namespace != nil || !request.type.namespaced else {
+            throw StatusError.methodNotAllowed()
+        }
+        let rendering = try rendering(request.shape(), request.query)
+        let selection = try request.query.selection(of: request.type)
+        let options = try await deleteOptions(request.request, request.query)
+        let list = try await store.list(
+            request.type, namespace: request.namespace, labels: selection.labels, fields: selection.fields)
+        var deleted: [Resource] = []
+        for resource in list.items {
+            try admitWrite?(resource, nil)
+            do {
+                deleted.append(try await store.delete(resource.key, options).resource)
+            } catch let error as StatusError where error.reason == .notFound {
+                continue
+            }
+        }
+        return .json(rendering.list(deleted, type: request.type, resourceVersion: list.resourceVersion))
+    }
+
+    /// kubectl takes the uid from here to wait until the object is gone.
+    private static func success(_ resource: Resource) -> JSONValue {
+        var details: JSONValue = [
+            "name": .string(resource.name), "kind": .string(resource.type.plural), "uid": .string(resource.uid),
+        ]
+        if !resource.type.group.isEmpty { details["group"] = .string(resource.type.group) }
+        return ["kind": "Status", "apiVersion": "v1", "metadata": [:], "status": "Success", "details": details]
+    }
+
+    /// From the body when there is one, else from the query.
+    private func deleteOptions(_ request: Request, _ query: QueryParameters) async throws -> DeleteOptions {
+        let document = try await RequestDocument(request)
+        var options = DeleteOptions()
+        if !document.bytes.isEmpty {
+            let body = try document.object()
+            options.gracePeriodSeconds = body["gracePeriodSeconds"]?.intValue
+            options.propagation = try propagation(
+                body["propagationPolicy"]?.stringValue, orphan: body["orphanDependents"]?.boolValue)
+            options.uid = body[path: "preconditions", "uid"]?.stringValue
+            options.resourceVersion = body[path: "preconditions", "resourceVersion"]?.stringValue
+            options.dryRun = body["dryRun"]?.arrayValue?.isEmpty == false
+        }
+        if let seconds = try query.integer("gracePeriodSeconds") { options.gracePeriodSeconds = seconds }
+        if let text = query.text("propagationPolicy") { options.propagation = try propagation(text, orphan: nil) }
+        if try query.dryRun() { options.dryRun = true }
+        if let seconds = options.gracePeriodSeconds, seconds < 0 {
+            throw StatusError.badRequest("gracePeriodSeconds: Invalid value: \(seconds): must not be negative")
+        }
+        return options
+    }
+
+    private func propagation(_ text: String?, orphan: Bool?) throws(StatusError) -> DeleteOptions.Propagation? {
+        guard let text, !text.isEmpty else { return orphan.map { $0 ? .orphan : .background } }
+        guard let propagation = DeleteOptions.Propagation(rawValue: text) else {
+            throw .badRequest(
+                "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: \"\(text)\": "
+                    + "supported values: \"Foreground\", \"Background\", \"Orphan\"")
+        }
+        return propagation
+    }
+}

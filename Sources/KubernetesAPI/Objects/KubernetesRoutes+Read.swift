@@ -1,0 +1,75 @@
+import HTTPServing
+import HTTPTypes
+import Hummingbird
+import JSON
+import Linux
+import ResourceStore
+import Resources
+
+extension KubernetesRoutes {
+    func respond(_ request: CollectionRequest) async throws -> Response {
+        switch request.request.method {
+        case .get, .head:
+            return try await request.query.flag("watch") ? watch(request) : list(request)
+        case .post:
+            return try await create(request)
+        case .delete:
+            return try await deleteCollection(request)
+        default:
+            throw StatusError.methodNotAllowed()
+        }
+    }
+
+    func respond(_ request: ObjectRequest) async throws -> Response {
+        if request.subresource == "log", request.key.type == .pod {
+            guard request.request.method == .get else { throw StatusError.methodNotAllowed() }
+            return try await podLog(request)
+        }
+        let part = try subresource(request)
+        switch request.request.method {
+        case .get, .head:
+            if part == .none, try request.query.flag("watch") { return try await watch(request) }
+            return try await get(request, part)
+        case .put:
+            return try await replace(request, part)
+        case .patch:
+            return try await patch(request, part)
+        case .delete where part == .none:
+            return try await delete(request)
+        default:
+            throw StatusError.methodNotAllowed()
+        }
+    }
+
+    func rendering(_ shape: ResponseShape, _ query: QueryParameters) throws(StatusError) -> ObjectRendering {
+        try ObjectRendering(shape: shape, query: query, tables: tables, now: WallClock.now().seconds)
+    }
+
+    private func subresource(_ request: ObjectRequest) throws(StatusError) -> Subresource {
+        guard let part = Subresource(rawValue: request.subresource) else { throw .unknownPath() }
+        let served = ServedResource.all.first { $0.type == request.key.type }
+        guard part == .none || served?.parts.contains(where: { $0.name == part.rawValue }) == true else {
+            throw .unknownPath()
+        }
+        return part
+    }
+
+    private func list(_ request: CollectionRequest) async throws -> Response {
+        if request.query.text("continue") != nil {
+            throw StatusError.expired(
+                "The provided continue parameter is unknown here: lists are answered whole; start the list anew")
+        }
+        let rendering = try rendering(request.shape(), request.query)
+        let selection = try request.query.selection(of: request.type)
+        let list = try await store.list(
+            request.type, namespace: request.namespace, labels: selection.labels, fields: selection.fields)
+        return .json(rendering.list(list.items, type: request.type, resourceVersion: list.resourceVersion))
+    }
+
+    private func get(_ request: ObjectRequest, _ part: Subresource) async throws -> Response {
+        let rendering = try rendering(request.shape(), request.query)
+        let resource = try await store.get(request.key)
+        if part == .scale { return .json(try Scale.of(resource)) }
+        return .json(rendering.value(resource))
+    }
+}

@@ -1,0 +1,102 @@
+import HTTPServing
+import HTTPTypes
+import Hummingbird
+import JSON
+import Resources
+
+/// Puts objects into the form a client asked for.
+struct ObjectRendering: Sendable {
+    let shape: ResponseShape
+    let tables: TableCatalog
+    /// Whether table rows carry the whole object, its metadata, or nothing: the query parameter `includeObject`.
+    let rowObjects: RowObjects
+    var now: Int64
+
+    enum RowObjects: String, Sendable {
+        case none = "None"
+        case metadata = "Metadata"
+        case object = "Object"
+    }
+
+    init(shape: ResponseShape, query: QueryParameters, tables: TableCatalog, now: Int64) throws(StatusError) {
+        self.shape = shape
+        self.tables = tables
+        self.now = now
+        guard let text = query.text("includeObject") else {
+            rowObjects = .metadata
+            return
+        }
+        guard let rowObjects = RowObjects(rawValue: text) else {
+            throw .badRequest(
+                "invalid value for includeObject: \"\(text)\": supported values: \"None\", \"Metadata\", \"Object\"")
+        }
+        self.rowObjects = rowObjects
+    }
+
+    /// The same with ages as of another moment (Unix seconds).
+    func at(_ now: Int64) -> ObjectRendering {
+        var copy = self
+        copy.now = now
+        return copy
+    }
+
+    func value(_ resource: Resource) -> JSONValue {
+        switch shape {
+        case .objects:
+            return resource.value
+        case .table(let version):
+            return table([resource], type: resource.type, version: version, resourceVersion: resource.resourceVersion)
+        case .partialMetadata(let version):
+            return Self.partial(resource, version)
+        }
+    }
+
+    func list(_ items: [Resource], type: ResourceType, resourceVersion: String) -> JSONValue {
+        let metadata: JSONValue = ["resourceVersion": .string(resourceVersion)]
+        switch shape {
+        case .objects:
+            return [
+                "apiVersion": .string(type.apiVersion), "kind": .string(type.listKind), "metadata": metadata,
+                "items": .array(items.map(\.value)),
+            ]
+        case .table(let version):
+            return table(items, type: type, version: version, resourceVersion: resourceVersion)
+        case .partialMetadata(let version):
+            return [
+                "apiVersion": .string("meta.k8s.io/\(version)"), "kind": "PartialObjectMetadataList",
+                "metadata": metadata, "items": .array(items.map { Self.partial($0, version) }),
+            ]
+        }
+    }
+
+    /// - Parameter header: false leaves out the columns, as in all but the first event of a watch.
+    func table(
+        _ items: [Resource], type: ResourceType, version: String, resourceVersion: String, header: Bool = true
+    ) -> JSONValue {
+        let table = tables[type]
+        return [
+            "apiVersion": .string("meta.k8s.io/\(version)"), "kind": "Table",
+            "metadata": ["resourceVersion": .string(resourceVersion)],
+            "columnDefinitions": header ? .array(table.columns.map(\.value)) : .null,
+            "rows": .array(items.map { row($0, table, version) }),
+        ]
+    }
+
+    private func row(_ resource: Resource, _ table: ResourceTable, _ version: String) -> JSONValue {
+        var row: JSONValue = ["cells": .array(table.cells(resource, now))]
+        switch rowObjects {
+        case .none: break
+        case .metadata: row["object"] = Self.partial(resource, version)
+        case .object: row["object"] = resource.value
+        }
+        if let conditions = table.conditions(resource) { row["conditions"] = conditions }
+        return row
+    }
+
+    private static func partial(_ resource: Resource, _ version: String) -> JSONValue {
+        [
+            "apiVersion": .string("meta.k8s.io/\(version)"), "kind": "PartialObjectMetadata",
+            "metadata": resource.value["metadata"] ?? [:],
+        ]
+    }
+}

@@ -1,0 +1,76 @@
+import JSON
+import Resources
+
+/// How objects of one type are printed as rows.
+struct ResourceTable: Sendable {
+    struct Column: Sendable {
+        let name: String
+        let type: String
+        let format: String
+        let description: String
+        /// 1 for columns that only `-o wide` shows.
+        let priority: Int64
+
+        init(_ name: String, _ description: String, type: String = "string", format: String = "", wide: Bool = false) {
+            self.name = name
+            self.type = type
+            self.format = format
+            self.description = description
+            priority = wide ? 1 : 0
+        }
+
+        static let name = Column(
+            "Name", "Name must be unique within a namespace. It names the object in requests.", format: "name")
+        static let age = Column("Age", "Time since the object was created.")
+
+        var value: JSONValue {
+            [
+                "name": .string(name), "type": .string(type), "format": .string(format),
+                "description": .string(description), "priority": .integer(priority),
+            ]
+        }
+    }
+
+    let columns: [Column]
+    /// One cell per column; `now` in Unix seconds.
+    let cells: @Sendable (_ resource: Resource, _ now: Int64) -> [JSONValue]
+    /// Row conditions, by which clients dim finished objects.
+    var conditions: @Sendable (Resource) -> JSONValue? = { _ in nil }
+}
+
+/// The tables of all types.
+struct TableCatalog: Sendable {
+    private let tables: [ResourceType: ResourceTable]
+
+    init(showsLastContact: Bool) {
+        tables = [
+            .pod: .pods, .deployment: .deployments, .replicaSet: .replicaSets, .namespace: .namespaces,
+            .configMap: .configMaps, .secret: .secrets, .event: .events,
+            .node: .nodes(showsLastContact: showsLastContact),
+        ]
+    }
+
+    /// Types without a table of their own show name and age.
+    subscript(type: ResourceType) -> ResourceTable { tables[type] ?? .plain }
+}
+
+extension ResourceTable {
+    static let plain = ResourceTable(columns: [.name, .age]) { [.string($0.name), $0.age($1)] }
+}
+
+extension Resource {
+    func age(_ now: Int64) -> JSONValue { .string(HumanDuration.since(creationTimestamp, now: now)) }
+
+    func status(_ field: String) -> JSONValue? { value[path: "status", field] }
+    func spec(_ field: String) -> JSONValue? { value[path: "spec", field] }
+    func statusCount(_ field: String) -> Int { status(field)?.intValue ?? 0 }
+
+    func condition(_ type: String) -> JSONValue? {
+        status("conditions")?.arrayValue?.first { $0["type"]?.stringValue == type }
+    }
+}
+
+extension String {
+    /// What kubectl shows for nothing.
+    var orNone: String { isEmpty ? "<none>" : self }
+}

@@ -1,0 +1,100 @@
+/// One named thread that runs an actor's jobs in order: for blocking work that must stay off the cooperative pool.
+///
+/// The thread ends when the executor is released and its queue is empty.
+public final class ThreadExecutor: SerialExecutor, TaskExecutor {
+    private let queue: JobQueue
+
+    /// - Parameters:
+    ///   - name: the thread's name; the kernel keeps 15 bytes.
+    ///   - stackSize: bytes.
+    public init(name: String, stackSize: Int = 512 << 10) {
+        queue = JobQueue()
+        Thread.start(name: name, stackSize: stackSize) { [queue] in queue.runUntilClosed() }
+    }
+
+    deinit { queue.close() }
+
+    public func enqueue(_ job: consuming ExecutorJob) {
+        queue.append(
+            JobQueue.Item(
+                job: UnownedJob(job), serial: asUnownedSerialExecutor(), task: asUnownedTaskExecutor(), owner: self))
+    }
+
+    public func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+
+    public func checkIsolated() {
+        precondition(queue.isCurrentThread, "not on the executor's thread")
+    }
+}
+
+/// Jobs waiting for one thread.
+///
+/// Unchecked: `state` and `condition` are only used under `mutex`, a pthread mutex at a fixed address.
+private final class JobQueue: @unchecked Sendable {
+    struct Item {
+        let job: UnownedJob
+        let serial: UnownedSerialExecutor
+        let task: UnownedTaskExecutor
+        /// Keeps the executor while its job waits.
+        let owner: ThreadExecutor
+    }
+
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private var items: [Item] = []
+    private var isClosed = false
+    private var thread: pthread_t?
+
+    init() {
+        pthread_mutex_init(mutex, nil)
+        pthread_cond_init(condition, nil)
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(mutex)
+        condition.deallocate()
+        mutex.deallocate()
+    }
+
+    var isCurrentThread: Bool {
+        withLock { thread.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
+    }
+
+    func append(_ item: Item) {
+        withLock { items.append(item) }
+        pthread_cond_signal(condition)
+    }
+
+    func close() {
+        withLock { isClosed = true }
+        pthread_cond_signal(condition)
+    }
+
+    func runUntilClosed() {
+        withLock { thread = pthread_self() }
+        var batch: [Item] = []
+        while take(into: &batch) {
+            for item in batch { item.job.runSynchronously(isolatedTo: item.serial, taskExecutor: item.task) }
+            batch.removeAll(keepingCapacity: batch.count <= 64)
+        }
+    }
+
+    /// Waits for items; false when closed and empty.
+    private func take(into batch: inout [Item]) -> Bool {
+        withLock {
+            while items.isEmpty {
+                if isClosed { return false }
+                pthread_cond_wait(condition, mutex)
+            }
+            swap(&items, &batch)
+            return true
+        }
+    }
+
+    private func withLock<Result>(_ body: () -> Result) -> Result {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return body()
+    }
+}

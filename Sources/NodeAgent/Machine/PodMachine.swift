@@ -1,0 +1,237 @@
+/// The life of one pod on this node: pure, so that every order of events can be tested with a made-up clock.
+///
+/// Times are durations since an arbitrary start of a monotonic clock; the wall clock decides nothing here.
+struct PodMachine: Sendable {
+    enum Stage: Sendable, Hashable {
+        /// Sandbox and volumes are being made.
+        case preparing
+        case preparationBlocked(retryAt: Duration)
+        case active
+        /// Every container has ended for good; the object stays until it is deleted.
+        case completed
+        case terminating(Termination)
+        case tearingDown(Termination)
+        case gone
+    }
+
+    struct Termination: Sendable, Hashable {
+        enum Cause: Sendable, Hashable { case deleted, vanished, shutdown }
+        var cause: Cause
+        var grace: Duration
+    }
+
+    private(set) var plan: PodPlan
+    private(set) var stage: Stage = .preparing
+    /// Init containers in order, then the others.
+    private(set) var containers: [ContainerMachine]
+    private var preparationBackOff = BackOff.pull
+    private var published: PodView?
+    private var hasFailed = false
+    /// Sandbox and volumes are being made; a teardown has to wait for that, or it would miss them.
+    private var isPreparing = false
+
+    init(plan: PodPlan, history: [String: ContainerHistory] = [:], isCompleted: Bool = false) {
+        self.plan = plan
+        containers =
+            plan.initContainers.map { ContainerMachine(plan: $0, role: $0.isSidecar ? .sidecar : .initial) }
+            + plan.containers.map { ContainerMachine(plan: $0, role: .main) }
+        for index in containers.indices {
+            if let past = history[containers[index].plan.name] { containers[index].remember(past) }
+        }
+        if isCompleted {
+            stage = .completed
+            for index in containers.indices { containers[index].state = .ended }
+        }
+        self.history = isCompleted ? [:] : history
+    }
+
+    /// Consumed by ``begin(now:)``.
+    private var history: [String: ContainerHistory]
+
+    /// The first effects: adopts what runs, applies the exits that happened meanwhile, prepares the rest.
+    mutating func begin(now: Duration) -> [PodEffect] {
+        var effects: [PodEffect] = []
+        let past = history
+        history = [:]
+        for index in containers.indices {
+            guard let past = past[containers[index].plan.name] else { continue }
+            effects += containers[index].adopt(past, context(now))
+        }
+        if stage == .preparing { effects += prepareAgain() }
+        return effects + advance(now) + publishIfChanged()
+    }
+
+    mutating func handle(_ event: PodEvent, now: Duration) -> [PodEffect] {
+        var effects = react(to: event, now: now)
+        effects += advance(now)
+        return effects + publishIfChanged()
+    }
+
+    /// When ``PodEvent/tick`` is wanted next.
+    var nextDeadline: Duration? {
+        switch stage {
+        case .preparationBlocked(let retryAt): ([retryAt] + containers.compactMap(\.nextDeadline)).min()
+        case .preparing, .active: containers.compactMap(\.nextDeadline).min()
+        case .completed, .terminating, .tearingDown, .gone: nil
+        }
+    }
+
+    func container(named name: String) -> ContainerMachine? { containers.first { $0.plan.name == name } }
+
+    var isTerminating: Bool {
+        switch stage {
+        case .terminating, .tearingDown, .gone: true
+        case .preparing, .preparationBlocked, .active, .completed: false
+        }
+    }
+}
+
+extension PodMachine {
+    private func context(_ now: Duration) -> ContainerContext {
+        var grace = plan.terminationGracePeriod
+        if case .terminating(let termination) = stage { grace = termination.grace }
+        return ContainerContext(
+            restartPolicy: plan.restartPolicy, grace: grace, podDisplayName: plan.displayName,
+            isTerminating: isTerminating, now: now)
+    }
+
+    private mutating func react(to event: PodEvent, now: Duration) -> [PodEffect] {
+        switch event {
+        case .planChanged(let plan): return change(to: plan, now)
+        case .prepared:
+            isPreparing = false
+            guard stage == .preparing else { return [] }
+            preparationBackOff.reset()
+            stage = .active
+            return []
+        case .preparationFailed(let reason, let message):
+            isPreparing = false
+            guard stage == .preparing else { return [] }
+            stage = .preparationBlocked(retryAt: now + min(preparationBackOff.next(), .seconds(30)))
+            return [.record(.warning(reason, message))]
+        case .configurationChanged:
+            if case .preparationBlocked = stage { return prepareAgain() }
+            return isTerminating ? [] : containers.indices.flatMap { containers[$0].retryIfBlocked() }
+        case .deleted(let grace): return terminate(Termination(cause: .deleted, grace: grace), now)
+        case .vanished: return terminate(Termination(cause: .vanished, grace: plan.terminationGracePeriod), now)
+        case .shutdown: return terminate(Termination(cause: .shutdown, grace: plan.terminationGracePeriod), now)
+        case .tornDown:
+            guard case .tearingDown(let termination) = stage else { return [] }
+            stage = .gone
+            return termination.cause == .deleted ? [.deleteObject] : []
+        case .container(let name, let event):
+            guard let index = containers.firstIndex(where: { $0.plan.name == name }) else { return [] }
+            return containers[index].handle(event, context(now))
+        case .tick:
+            if case .preparationBlocked(let retryAt) = stage, retryAt <= now { return prepareAgain() }
+            guard !isTerminating else { return [] }
+            return containers.indices.flatMap { containers[$0].tick(context(now)) }
+        }
+    }
+
+    private mutating func prepareAgain() -> [PodEffect] {
+        stage = .preparing
+        isPreparing = true
+        return [.prepare]
+    }
+
+    private mutating func change(to plan: PodPlan, _ now: Duration) -> [PodEffect] {
+        self.plan = plan
+        return (plan.initContainers + plan.containers).flatMap { changed -> [PodEffect] in
+            guard let index = containers.firstIndex(where: { $0.plan.name == changed.name }) else { return [] }
+            return containers[index].change(to: changed, context(now))
+        }
+    }
+
+    /// Ends the pod's containers. A later call with a shorter grace makes it quicker, and deletion outranks the rest.
+    private mutating func terminate(_ wanted: Termination, _ now: Duration) -> [PodEffect] {
+        switch stage {
+        case .gone: return []
+        case .tearingDown(var current):
+            if wanted.cause != .shutdown { current.cause = wanted.cause }
+            stage = .tearingDown(current)
+            return []
+        case .terminating(let current):
+            let cause = wanted.cause == .shutdown ? current.cause : wanted.cause
+            let shorter = wanted.grace < current.grace
+            stage = .terminating(Termination(cause: cause, grace: min(wanted.grace, current.grace)))
+            guard shorter else { return [] }
+        case .preparing, .preparationBlocked, .active, .completed:
+            stage = .terminating(wanted)
+        }
+        let context = context(now)
+        let mainsRun = containers.contains { $0.role != .sidecar && $0.isActive }
+        return containers.indices.flatMap { index -> [PodEffect] in
+            if containers[index].role == .sidecar && mainsRun { return [] }
+            return containers[index].terminate(context)
+        }
+    }
+}
+
+extension PodMachine {
+    /// Compares what is with what should be and takes the next steps.
+    private mutating func advance(_ now: Duration) -> [PodEffect] {
+        switch stage {
+        case .active: return advanceContainers(now)
+        case .terminating(let termination): return advanceTermination(termination, now)
+        case .preparing, .preparationBlocked, .completed, .tearingDown, .gone: return []
+        }
+    }
+
+    private mutating func advanceContainers(_ now: Duration) -> [PodEffect] {
+        guard !hasFailed else { return completeIfAllEnded(now) }
+        for index in containers.indices where containers[index].role != .main {
+            let container = containers[index]
+            if container.state == .idle { return containers[index].launch() }
+            if container.role == .sidecar ? container.isStarted : container.succeeded { continue }
+            if container.role == .initial, container.hasEnded { hasFailed = true }
+            return hasFailed ? completeIfAllEnded(now) : []
+        }
+        let effects = containers.indices.flatMap { index -> [PodEffect] in
+            containers[index].role == .main && containers[index].state == .idle ? containers[index].launch() : []
+        }
+        return effects + completeIfAllEnded(now)
+    }
+
+    private mutating func completeIfAllEnded(_ now: Duration) -> [PodEffect] {
+        let mains = containers.filter { $0.role == .main }
+        guard hasFailed || mains.allSatisfy(\.hasEnded) else { return [] }
+        var effects: [PodEffect] = []
+        for index in containers.indices where containers[index].role != .initial {
+            var context = context(now)
+            context.isTerminating = true
+            if case .stopping = containers[index].state { continue }
+            if containers[index].role == .main && containers[index].state == .idle { continue }
+            effects += containers[index].terminate(context)
+        }
+        guard !containers.contains(where: \.isActive) else { return effects }
+        stage = .completed
+        return effects + [.releaseSandbox]
+    }
+
+    private mutating func advanceTermination(_ termination: Termination, _ now: Duration) -> [PodEffect] {
+        if isPreparing || containers.contains(where: { $0.role != .sidecar && $0.isActive }) { return [] }
+        var effects: [PodEffect] = []
+        for index in containers.indices where containers[index].role == .sidecar {
+            if case .running = containers[index].state { effects += containers[index].terminate(context(now)) }
+            if !containers[index].isActive { containers[index].state = .ended }
+        }
+        guard !containers.contains(where: \.isActive) else { return effects }
+        stage = .tearingDown(termination)
+        return effects + [.tearDown(removeData: termination.cause != .shutdown)]
+    }
+
+    private mutating func publishIfChanged() -> [PodEffect] {
+        switch stage {
+        case .terminating(let termination), .tearingDown(let termination):
+            // A vanished object has no status, and what a shutdown does to containers isn't their story.
+            guard termination.cause == .deleted else { return [] }
+        case .gone: return []
+        case .preparing, .preparationBlocked, .active, .completed: break
+        }
+        let view = view
+        guard view != published else { return [] }
+        published = view
+        return [.publish(view)]
+    }
+}

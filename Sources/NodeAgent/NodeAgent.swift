@@ -1,0 +1,67 @@
+public import ContainerEngine
+public import Images
+import Linux
+public import Logging
+import NIOPosix
+public import ResourceStore
+public import ServiceLifecycle
+
+/// Runs the pods of the store on this machine and keeps its Node object.
+///
+/// Everything it needs to start known pods is on this machine: no network, no registry, no clock. Containers belong to
+/// their monitors and outlive it; a new agent takes them over as they are.
+public struct NodeAgent: Service {
+    let context: AgentContext
+    let manager: PodManager
+    private let stopsContainersAtShutdown: Bool
+
+    /// - Parameters:
+    ///   - dataDirectory: absolute; emptyDir volumes and logs are below it.
+    ///   - runDirectory: absolute; volumes made from objects are below it, Secrets in memory only.
+    ///   - clock: monotonic.
+    ///   - stopsContainersAtShutdown: for an agent whose containers shall go with it, as `wherry up`.
+    public init(
+        store: ResourceStore, engine: ContainerEngine, images: ImageStore, nodeName: String, dataDirectory: String,
+        runDirectory: String, clock: any Clock<Duration> = ContinuousClock(), recorder: EventRecorder,
+        logger: Logger, stopsContainersAtShutdown: Bool = false
+    ) {
+        let agentClock = AgentClock(clock)
+        context = AgentContext(
+            store: store, engine: engine, images: images, nodeName: nodeName, dataDirectory: dataDirectory,
+            volumes: PodVolumes(dataDirectory: dataDirectory, runDirectory: runDirectory),
+            volumeLane: BlockingLane(name: "volumes"),
+            handlers: HandlerRunner(
+                engine: engine, sockets: NamespaceSockets(), clock: agentClock,
+                group: MultiThreadedEventLoopGroup.singleton),
+            clock: agentClock, recorder: recorder,
+            node: NodeReporter(
+                store: store, nodeName: nodeName, dataDirectory: dataDirectory, clock: agentClock, logger: logger),
+            logger: logger)
+        manager = PodManager(context: context)
+        self.stopsContainersAtShutdown = stopsContainersAtShutdown
+    }
+
+    /// Adopts what runs, then runs pods until the service group shuts down gracefully or the task is cancelled.
+    public func run() async throws {
+        let records = try await context.engine.adopt()
+        await context.node.refresh()
+        await withTaskGroup { group in
+            group.addTask { await context.engine.run() }
+            group.addTask { await manager.run(adopting: records) }
+            group.addTask { await context.node.run() }
+            group.addTask { try? await gracefulShutdown() }
+            // The first to end is the wait for the shutdown, or everything was cancelled.
+            await waitForEnd(in: &group)
+            if stopsContainersAtShutdown && !Task.isCancelled { await manager.stopAll() }
+            group.cancelAll()
+        }
+    }
+
+    private func waitForEnd(in group: inout TaskGroup<Void>) async { await group.next() }
+
+    /// Ends the work on pods. With `stopContainers`, stops every container within its grace period and removes sandboxes
+    /// and mounts; the objects stay and run again with the next start. Call it while ``run()`` runs.
+    public func shutdown(stopContainers: Bool) async {
+        if stopContainers { await manager.stopAll() }
+    }
+}

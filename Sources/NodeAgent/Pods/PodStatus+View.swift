@@ -1,0 +1,106 @@
+import Linux
+import Resources
+
+/// Turns a pod's state into the status that `kubectl` reads, keeping what hasn't changed.
+struct PodStatusWriter {
+    var pod: Pod
+    var facts: PodFacts
+    var now: Timestamp
+
+    func status(_ view: PodView) -> PodStatus {
+        var status = pod.status ?? PodStatus()
+        status.phase = view.phase.rawValue
+        if status.startTime == nil { status.startTime = now }
+        status.hostIP = facts.hostIP
+        status.hostIPs = [HostIP(ip: facts.hostIP)]
+        status.podIP = facts.podIP
+        status.podIPs = facts.podIP.map { [PodIP(ip: $0)] }
+        status.qosClass = QualityOfService.name(of: pod.spec)
+        status.initContainerStatuses =
+            view.initContainers.isEmpty ? nil : view.initContainers.map { containerStatus($0) }
+        status.containerStatuses = view.containers.map { containerStatus($0) }
+        status.conditions = conditions(view, previous: status.conditions ?? [])
+        return status
+    }
+
+    private func containerStatus(_ view: ContainerView) -> ContainerStatus {
+        ContainerStatus(
+            name: view.name,
+            state: state(view.state),
+            lastState: view.last.map { ContainerState(terminated: terminated($0)) } ?? ContainerState(),
+            ready: view.ready,
+            restartCount: view.restartCount,
+            image: view.image,
+            imageID: view.imageID,
+            containerID: view.containerID.map { "wherry://" + $0 },
+            started: view.started)
+    }
+
+    private func state(_ state: ContainerView.State) -> ContainerState {
+        switch state {
+        case .waiting(let reason, let message):
+            ContainerState(waiting: ContainerStateWaiting(reason: reason, message: message))
+        case .running(let startedAt):
+            ContainerState(running: ContainerStateRunning(startedAt: Self.wholeSeconds(startedAt)))
+        case .terminated(let end): ContainerState(terminated: terminated(end))
+        }
+    }
+
+    private func terminated(_ end: ContainerEnd) -> ContainerStateTerminated {
+        ContainerStateTerminated(
+            exitCode: Int(end.exitCode), signal: end.signal.map { Int($0) }, reason: end.reason, message: end.message,
+            startedAt: Self.wholeSeconds(end.startedAt), finishedAt: Self.wholeSeconds(end.finishedAt),
+            containerID: end.containerID.isEmpty ? nil : "wherry://" + end.containerID)
+    }
+
+    /// Kubernetes' times have whole seconds.
+    private static func wholeSeconds(_ text: String) -> Timestamp? {
+        RFC3339.parse(text).map { Timestamp(seconds: $0.seconds) }
+    }
+
+    private func conditions(_ view: PodView, previous: [PodCondition]) -> [PodCondition] {
+        let isDone = view.phase == .succeeded || view.phase == .failed
+        let unready = view.containers.filter { !$0.ready }.map(\.name)
+        let waiting = view.initContainers.filter { !$0.ready && !$0.started }.map(\.name)
+        let notReady = PodConditionCause(
+            reason: view.phase == .succeeded
+                ? "PodCompleted" : view.phase == .failed ? "PodFailed" : "ContainersNotReady",
+            message: isDone ? nil : "containers with unready status: [\(unready.joined(separator: " "))]")
+        let isReady = unready.isEmpty && !isDone
+        let initialized = view.initialized || view.phase == .succeeded
+        let wanted: [(String, Bool, PodConditionCause?)] = [
+            ("PodReadyToStartContainers", view.sandboxReady, nil),
+            (
+                "Initialized", initialized,
+                initialized
+                    ? (view.phase == .succeeded ? PodConditionCause(reason: "PodCompleted", message: nil) : nil)
+                    : PodConditionCause(
+                        reason: "ContainersNotInitialized",
+                        message: "containers with incomplete status: [\(waiting.joined(separator: " "))]")
+            ),
+            ("Ready", isReady, isReady ? nil : notReady),
+            ("ContainersReady", isReady, isReady ? nil : notReady),
+            ("PodScheduled", true, nil),
+        ]
+        let kept = previous.filter { old in !wanted.contains { $0.0 == old.type } }
+        return wanted.map { type, isTrue, cause in
+            condition(type, isTrue, cause, previous: previous.first { $0.type == type })
+        } + kept
+    }
+
+    private func condition(
+        _ type: String, _ isTrue: Bool, _ cause: PodConditionCause?, previous: PodCondition?
+    ) -> PodCondition {
+        let status = isTrue ? "True" : "False"
+        let since = previous?.status == status ? previous?.lastTransitionTime : nil
+        return PodCondition(
+            type: type, status: status, lastTransitionTime: since ?? now, reason: cause?.reason, message: cause?.message
+        )
+    }
+}
+
+/// Why a condition is as it is.
+private struct PodConditionCause {
+    var reason: String
+    var message: String?
+}

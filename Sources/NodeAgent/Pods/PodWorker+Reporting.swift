@@ -1,0 +1,68 @@
+import JSON
+import Linux
+import Logging
+import ResourceStore
+import Resources
+
+extension PodWorker {
+    /// Stores the newest state of the pod; states that came meanwhile are folded into one write.
+    func publishPending() async {
+        while let view = pendingView {
+            pendingView = nil
+            do {
+                try await publish(view)
+                await dropDiscarded()
+            } catch let error as StatusError where error.code == 404 || error.code == 409 {
+                break
+            } catch {
+                // A full or failing disk: the containers run on, the newest state is stored when it works again.
+                context.logger.error("pod status can't be stored", metadata: ["pod": "\(key)", "error": "\(error)"])
+                if pendingView == nil { pendingView = view }
+                if (try? await context.clock.sleep(.seconds(5))) == nil { break }
+            }
+        }
+        isPublishing = false
+    }
+
+    private func publish(_ view: PodView) async throws {
+        let uid = uid
+        let facts = await facts()
+        let now = Timestamp(seconds: WallClock.now().seconds)
+        try await context.store.update(key, subresource: .status) { resource in
+            guard resource.uid == uid else { throw StatusError.notFound(resource.key) }
+            var pod = try resource.decode(as: Pod.self)
+            pod.status = PodStatusWriter(pod: pod, facts: facts, now: now).status(view)
+            resource.value["status"] = try Resource(encoding: pod).value["status"]
+        }
+    }
+
+    func record(_ event: PodEventRecord) async {
+        let isInitial = event.container.map { name in pod.spec.initContainers?.contains { $0.name == name } == true }
+        await context.recorder.record(
+            type: event.isWarning ? "Warning" : "Normal", reason: event.reason, message: event.message, on: resource,
+            fieldPath: event.container.map { "spec.\(isInitial == true ? "initContainers" : "containers"){\($0)}" })
+    }
+
+    /// What the pod knows of itself and the node.
+    func facts() async -> PodFacts {
+        let hostIP = await context.node.address
+        return PodFacts(
+            nodeName: context.nodeName, hostIP: hostIP, podIP: pod.spec.hostNetwork == true ? hostIP : nil)
+    }
+
+    func deleteObject() async {
+        var wait = Duration.milliseconds(200)
+        while !Task.isCancelled {
+            do {
+                try await context.store.delete(key, DeleteOptions(gracePeriodSeconds: 0, uid: uid))
+                return
+            } catch let error as StatusError where error.code == 404 || error.code == 409 {
+                return
+            } catch {
+                context.logger.error("pod can't be deleted", metadata: ["pod": "\(key)", "error": "\(error)"])
+                try? await context.clock.sleep(wait)
+                wait = min(wait * 2, .seconds(30))
+            }
+        }
+    }
+}

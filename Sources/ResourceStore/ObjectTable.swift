@@ -1,0 +1,108 @@
+internal import JSON
+internal import Resources
+internal import SQLite
+
+/// The rows of the objects that are kept on disk.
+struct ObjectTable {
+    struct Row {
+        let id: Int64
+        let resource: Resource
+    }
+
+    let connection: Connection
+
+    func find(_ key: ResourceKey) throws -> Row? {
+        let sql = "SELECT id, json FROM objects WHERE type = ? AND namespace = ? AND name = ?"
+        let row = try connection.first(sql, Self.bindings(key)) { ($0.integer(0), $0.bytes(1)) }
+        return try row.map { Row(id: $0.0, resource: try Self.decode($0.1, key)) }
+    }
+
+    func exists(_ key: ResourceKey) throws -> Bool {
+        let sql = "SELECT 1 FROM objects WHERE type = ? AND namespace = ? AND name = ?"
+        return try connection.first(sql, Self.bindings(key)) { _ in true } ?? false
+    }
+
+    /// Ordered by namespace and name; objects that `isWanted` refuses are left out.
+    func list(_ type: ResourceType, namespace: String?, _ isWanted: (Resource) -> Bool) throws -> [Resource] {
+        let sql = "SELECT json, name FROM objects WHERE type = ?"
+        let scope = namespace == nil ? " ORDER BY namespace, name" : " AND namespace = ? ORDER BY name"
+        let bindings: [DatabaseValue] = [.text(type.qualifiedName)] + (namespace.map { [.text($0)] } ?? [])
+        var found: [Resource] = []
+        try connection.forEach(sql + scope, bindings) { row in
+            let key = ResourceKey(type: type, namespace: namespace, name: row.text(1))
+            let resource = try Self.decode(row.bytes(0), key)
+            if isWanted(resource) { found.append(resource) }
+        }
+        return found
+    }
+
+    func insert(_ resource: Resource, version: Int64, text: [UInt8]) throws {
+        try connection.execute(
+            "INSERT INTO objects (type, namespace, name, uid, version, json) VALUES (?, ?, ?, ?, ?, ?)",
+            Self.bindings(resource.key) + [.text(resource.uid), .integer(version), .utf8(text)])
+        try setOwners(resource.ownerUIDs, of: connection.lastInsertedRow)
+    }
+
+    func update(_ id: Int64, _ resource: Resource, was old: Resource, version: Int64, text: [UInt8]) throws {
+        try connection.execute(
+            "UPDATE objects SET version = ?, json = ? WHERE id = ?", [.integer(version), .utf8(text), .integer(id)])
+        guard resource.ownerUIDs != old.ownerUIDs else { return }
+        try connection.execute("DELETE FROM owners WHERE object = ?", [.integer(id)])
+        try setOwners(resource.ownerUIDs, of: id)
+    }
+
+    func delete(_ id: Int64) throws { try connection.execute("DELETE FROM objects WHERE id = ?", [.integer(id)]) }
+
+    private func setOwners(_ owners: [String], of id: Int64) throws {
+        for owner in Set(owners) {
+            try connection.execute("INSERT INTO owners (owner, object) VALUES (?, ?)", [.text(owner), .integer(id)])
+        }
+    }
+
+    /// Objects that name `uid` among their owners.
+    func dependents(of uid: String) throws -> [Resource] {
+        try resources(
+            "SELECT o.type, o.namespace, o.name, o.json FROM owners w JOIN objects o ON o.id = w.object WHERE w.owner = ?",
+            [.text(uid)])
+    }
+
+    /// Objects with an owner that does not exist.
+    func dangling() throws -> [Resource] {
+        try resources(
+            """
+            SELECT DISTINCT o.type, o.namespace, o.name, o.json FROM owners w JOIN objects o ON o.id = w.object
+            WHERE NOT EXISTS (SELECT 1 FROM objects x WHERE x.uid = w.owner)
+            """, [])
+    }
+
+    func content(ofNamespace namespace: String) throws -> [Resource] {
+        try resources("SELECT type, namespace, name, json FROM objects WHERE namespace = ?", [.text(namespace)])
+    }
+
+    func uidExists(_ uid: String) throws -> Bool {
+        try connection.first("SELECT 1 FROM objects WHERE uid = ?", [.text(uid)]) { _ in true } ?? false
+    }
+
+    /// Rows of types that this version does not know are passed over.
+    private func resources(_ sql: String, _ bindings: [DatabaseValue]) throws -> [Resource] {
+        var found: [Resource] = []
+        try connection.forEach(sql, bindings) { row in
+            guard let type = Self.types[row.text(0)] else { return }
+            let key = ResourceKey(type: type, namespace: row.text(1), name: row.text(2))
+            found.append(try Self.decode(row.bytes(3), key))
+        }
+        return found
+    }
+
+    private static let types = Dictionary(ResourceType.all.map { ($0.qualifiedName, $0) }) { first, _ in first }
+
+    private static func bindings(_ key: ResourceKey) -> [DatabaseValue] {
+        [.text(key.type.qualifiedName), .text(key.namespace ?? ""), .text(key.name)]
+    }
+
+    private static func decode(_ bytes: [UInt8], _ key: ResourceKey) throws -> Resource {
+        do { return Resource(value: try JSONValue(parsing: bytes), type: key.type) } catch {
+            throw StatusError.undecodable(key, error)
+        }
+    }
+}

@@ -1,0 +1,32 @@
+internal import JSON
+internal import Resources
+
+/// The metadata fields that the store itself writes.
+extension Resource {
+    func metadata(_ field: String) -> JSONValue? { value[path: "metadata", field] }
+
+    mutating func setMetadata(_ field: String, _ new: JSONValue?) { value[path: "metadata", field] = new }
+
+    var deletionGracePeriodSeconds: Int? { metadata("deletionGracePeriodSeconds")?.intValue }
+
+    /// A namespace is held by `spec.finalizers` until its content is gone, beside the usual finalizers.
+    var holds: [String] {
+        let own = type == .namespace ? value[path: "spec", "finalizers"]?.arrayValue?.compactMap(\.stringValue) : nil
+        return finalizers + (own ?? [])
+    }
+
+    /// Marked, and nothing left to wait for.
+    var isReadyToRemove: Bool { isTerminating && holds.isEmpty && (deletionGracePeriodSeconds ?? 0) == 0 }
+
+    var ownerUIDs: [String] {
+        metadata("ownerReferences")?.arrayValue?.compactMap { $0["uid"]?.stringValue } ?? []
+    }
+
+    /// Whether a change of `spec` counts generations.
+    var countsGenerations: Bool { value["spec"] != nil && type != .namespace && type != .node }
+
+    static func bookmark(of type: ResourceType, version: Int64) -> Resource {
+        Resource(
+            value: ["metadata": ["resourceVersion": .string(String(version)), "creationTimestamp": nil]], type: type)
+    }
+}

@@ -1,0 +1,60 @@
+internal import JSON
+public import Resources
+
+extension StoreTransaction {
+    /// Stores a changed object; see ``ResourceStore/replace(_:subresource:dryRun:)``.
+    @discardableResult
+    public func replace(_ resource: Resource, subresource: Subresource = .none) throws -> Resource {
+        let (old, row) = try row(resource.key)
+        if !resource.uid.isEmpty, resource.uid != old.uid {
+            throw StatusError.precondition(resource.key, "UID", wanted: resource.uid, found: old.uid)
+        }
+        let version = resource.resourceVersion
+        guard version.isEmpty || version == "0" || version == old.resourceVersion else {
+            throw StatusError.conflict(resource.key)
+        }
+        let new = merged(resource, old: old, subresource)
+        if new.isReadyToRemove { return try remove(new, row: row) }
+        guard new.value != old.value else { return old }
+        return try write(new, previous: old, row: row)
+    }
+
+    /// Changes the present object in place: no conflict is possible.
+    @discardableResult
+    public func update(
+        _ key: ResourceKey, subresource: Subresource = .none, _ change: (inout Resource) throws -> Void
+    ) throws -> Resource {
+        var resource = try get(key)
+        try change(&resource)
+        resource.setMetadata("resourceVersion", nil)
+        return try replace(resource, subresource: subresource)
+    }
+
+    /// The new object with the fields that this kind of write must not touch taken from the old one.
+    private func merged(_ resource: Resource, old: Resource, _ subresource: Subresource) -> Resource {
+        guard subresource != .status else {
+            var new = old
+            new.value["status"] = resource.value["status"]
+            return new
+        }
+        var new = resource
+        for field in Self.serverFields { new.setMetadata(field, old.metadata(field)) }
+        if old.type.hasStatusSubresource { new.value["status"] = old.value["status"] }
+        if new.countsGenerations && new.value["spec"] != old.value["spec"] {
+            new.setMetadata("generation", .integer(Int64(old.generation + 1)))
+        }
+        return new
+    }
+
+    private static let serverFields = [
+        "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "resourceVersion",
+        "selfLink",
+    ]
+}
+
+extension ResourceType {
+    /// Types whose `status` is written through its own subresource only.
+    var hasStatusSubresource: Bool {
+        self != .configMap && self != .secret && self != .event
+    }
+}

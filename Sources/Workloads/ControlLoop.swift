@@ -1,0 +1,159 @@
+internal import Logging
+internal import ResourceStore
+internal import Resources
+
+/// Looks at what became dirty, and at what follows from it, in one transaction.
+///
+/// Level-triggered: a lost notice costs latency only, since everything is looked at again at the start and a plan
+/// depends on the present state alone.
+struct ControlLoop: Sendable {
+    let store: ResourceStore
+    let recorder: EventRecorder
+    let clock: any Clock<Duration>
+    let logger: Logger
+    let scope: ControllerScope
+    private let ages: AgeTracker
+
+    init(
+        store: ResourceStore, recorder: EventRecorder, scope: ControllerScope, clock: any Clock<Duration>,
+        logger: Logger
+    ) {
+        self.store = store
+        self.scope = scope
+        self.recorder = recorder
+        self.clock = clock
+        self.logger = logger
+        ages = AgeTracker(Stopwatch(clock))
+    }
+
+    /// Ends when the task is cancelled or the store closes.
+    func run() async {
+        let feed = store.changes(of: WorkItem.watched, mapping: WorkItem.items(for:))
+        feed.mark([.resync])
+        await withDiscardingTaskGroup { group in
+            var queue = WorkQueue()
+            for await items in feed {
+                for (item, delay) in await process(items, feed, &queue) {
+                    guard queue.schedule(item, after: delay) else { continue }
+                    group.addTask {
+                        try? await clock.sleep(for: delay)
+                        feed.mark([item])
+                    }
+                }
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// Works on all items in one commit, or on each of them alone when one fails: it must not hold up the others.
+    ///
+    /// - Returns: the delays after which to look again.
+    private func process(
+        _ items: Set<WorkItem>, _ feed: ChangeFeed<WorkItem>, _ queue: inout WorkQueue
+    ) async -> [WorkItem: Duration] {
+        for item in items { queue.begun(item) }
+        if let outcomes = try? await store.transaction({ try cascade(from: items, $0) }) {
+            return await finish(outcomes, feed, &queue)
+        }
+        var delays: [WorkItem: Duration] = [:]
+        for item in items {
+            do {
+                let outcome = try await store.transaction { try reconcile(item, $0) }
+                delays.merge(await finish([item: outcome], feed, &queue)) { min($0, $1) }
+            } catch {
+                let delay = queue.failed(item)
+                delays[item] = delay
+                logger.warning(
+                    "reconciling failed; it will be retried",
+                    metadata: ["item": "\(item)", "error": "\(error)", "retry_after": "\(delay)"])
+            }
+        }
+        return delays
+    }
+
+    private func finish(
+        _ outcomes: [WorkItem: Outcome], _ feed: ChangeFeed<WorkItem>, _ queue: inout WorkQueue
+    ) async -> [WorkItem: Duration] {
+        var delays: [WorkItem: Duration] = [:]
+        for (item, outcome) in outcomes {
+            for event in outcome.events {
+                await recorder.named(event.component).record(
+                    type: event.planned.type, reason: event.planned.reason, message: event.planned.message,
+                    on: event.object)
+            }
+            feed.mark(outcome.followUp)
+            if outcome.failure == nil { queue.succeeded(item) }
+            delays[item] = outcome.failure == nil ? outcome.recheck : queue.failed(item)
+        }
+        return delays
+    }
+
+    /// Follows the changes that the work itself makes: from the Deployment to its pods it is one commit, not three.
+    private func cascade(
+        from items: Set<WorkItem>, _ transaction: StoreTransaction
+    ) throws -> [WorkItem: Outcome] {
+        var outcomes: [WorkItem: Outcome] = [:]
+        var work = items
+        var position = 0
+        // What is left after these rounds comes back through the feed.
+        for _ in 0..<4 where !work.isEmpty {
+            var next: Set<WorkItem> = []
+            for item in work {
+                var outcome = try reconcile(item, transaction)
+                next.formUnion(outcome.followUp)
+                outcome.events = (outcomes[item]?.events ?? []) + outcome.events
+                outcomes[item] = outcome
+            }
+            let (end, events) = transaction.changes(from: position)
+            position = end
+            for event in events { next.formUnion(WorkItem.items(for: event)) }
+            work = next
+        }
+        return outcomes
+    }
+
+    private func reconcile(_ item: WorkItem, _ transaction: StoreTransaction) throws -> Outcome {
+        switch item {
+        case .resync: try resync(transaction)
+        case .deployment(let key): try DeploymentController(ages: ages).reconcile(key, transaction)
+        case .replicaSet(let key): try ReplicaSetController(ages: ages).reconcile(key, transaction)
+        case .orphan(let key): try Adoption.reconcile(key, transaction)
+        case .namespace(let name): try NamespaceController.reconcile(name, transaction)
+        case .finalizer(let key): try GarbageCollector.serveFinalizers(key, transaction)
+        case .sweep: try sweep(transaction)
+        }
+    }
+
+    private func resync(_ transaction: StoreTransaction) throws -> Outcome {
+        var outcome = Outcome(followUp: [.sweep])
+        for type in WorkItem.watched {
+            for resource in try transaction.list(type) {
+                let event = WatchEvent(
+                    kind: .added, resource: resource, previous: nil, resourceVersion: resource.resourceVersion)
+                outcome.followUp.formUnion(WorkItem.items(for: event))
+            }
+        }
+        return outcome
+    }
+
+    private func sweep(_ transaction: StoreTransaction) throws -> Outcome {
+        let owners = try transaction.list(.deployment) + transaction.list(.replicaSet)
+        ages.retain(Set(owners.map(\.uid)))
+        return try GarbageCollector.sweep(transaction)
+    }
+}
+
+/// Which controllers run.
+public enum ControllerScope: Sendable {
+    /// A device: a whole cluster of one.
+    case cluster
+    /// A hub: namespaces only. Its Deployments are carried out by the devices.
+    case namespaces
+
+    func covers(_ item: WorkItem) -> Bool {
+        switch (self, item) {
+        case (.cluster, _), (.namespaces, .resync), (.namespaces, .namespace): true
+        default: false
+        }
+    }
+}

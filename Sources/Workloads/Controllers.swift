@@ -1,0 +1,63 @@
+public import Logging
+public import ResourceStore
+public import ServiceLifecycle
+
+/// The controllers of a cluster of one: Deployments, ReplicaSets, garbage collection, namespaces.
+///
+/// They need nothing but the store: no network, no hub, no right date. Idle they neither wake up nor write.
+public struct Controllers: Service {
+    private let store: ResourceStore
+    private let loop: ControlLoop
+    private let upkeep: StoreUpkeep
+
+    /// - Parameter clock: a monotonic clock for every delay and duration.
+    public init(
+        store: ResourceStore, recorder: EventRecorder, scope: ControllerScope = .cluster,
+        clock: any Clock<Duration> = ContinuousClock(), logger: Logger
+    ) {
+        self.store = store
+        loop = ControlLoop(store: store, recorder: recorder, scope: scope, clock: clock, logger: logger)
+        upkeep = StoreUpkeep(store: store, clock: clock, logger: logger)
+    }
+
+    /// Makes the default namespaces and works until shutdown.
+    public func run() async throws {
+        try await DefaultNamespaces.ensure(in: store)
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await loop.run() }
+                group.addTask { await upkeep.keepUp() }
+                await group.waitForAll()
+            }
+        }
+    }
+}
+
+/// Keeps a verified snapshot of the database, a day old at most when anything changes.
+public struct StoreUpkeep: Service {
+    private let store: ResourceStore
+    private let clock: any Clock<Duration>
+    private let logger: Logger
+
+    public init(store: ResourceStore, clock: any Clock<Duration> = ContinuousClock(), logger: Logger) {
+        self.store = store
+        self.clock = clock
+        self.logger = logger
+    }
+
+    public func run() async throws {
+        await cancelWhenGracefulShutdown { await keepUp() }
+    }
+
+    /// The first look comes after ten minutes: a start has better things to do, and a crash loop must not write.
+    func keepUp() async {
+        var pause = Duration.seconds(600)
+        while !Task.isCancelled {
+            do { try await clock.sleep(for: pause) } catch { return }
+            pause = .seconds(3_600)
+            do { try await store.snapshotIfDue() } catch {
+                logger.warning("taking a snapshot of the store failed", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+import ArgumentParser
+import HTTPServing
+import HTTPTypes
+import Hub
+import Hummingbird
+import JSON
+import KubernetesAPI
+import Linux
+import Logging
+import NIOCore
+import ResourceStore
+import Resources
+import ServiceLifecycle
+import Telemetry
+import Workloads
+
+/// `wherry hub`: the fleet's objects, its devices and their broker.
+struct HubCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hub", abstract: "The fleet daemon: API, device identity, documents; runs mosquitto or uses a broker.")
+
+    @OptionGroup var directories: DirectoryOptions
+    @OptionGroup var log: LogOptions
+    @Option(help: "HOST:PORT of the TLS listener; a free port of 127.0.0.1, kept over restarts, without this.")
+    var listen: HTTPServing.ListenAddress?
+    @Option(
+        name: .customLong("mqtt-listen"),
+        help: "HOST:PORT of the broker; a free port of 127.0.0.1, kept over restarts, without this.")
+    var mqttListen: HTTPServing.ListenAddress?
+    @Option(help: "mqtt://HOST:PORT or mqtts://HOST:PORT of a broker to use instead of an own one.")
+    var broker: String?
+    @Option(help: "The host name by which devices reach this hub, where --listen does not say it.")
+    var advertise: String?
+
+    mutating func validate() throws {
+        if broker != nil, mqttListen != nil {
+            throw ValidationError("--broker and --mqtt-listen exclude each other")
+        }
+    }
+
+    func run() async throws {
+        let logger = try log.bootstrap()
+        let directories = try DaemonDirectories(self.directories, role: "hub")
+        let claim = try RunDirectoryClaim(path: directories.run)
+        let store = try ResourceStore(path: "\(directories.data)/state.db", migrations: FleetHub.migrations)
+        let recorder = EventRecorder(store: store, component: "wherry-hub")
+        let hub = try await FleetHub(
+            configuration: try configuration(directories), store: store, recorder: recorder, logger: logger)
+
+        let identity = try ListenerIdentity(
+            dataDirectory: directories.data, commonName: "wherry hub", authority: hub.identity.authority)
+        let address = ListenerAddress()
+        let metrics = DaemonMetrics.registry()
+        let router = Router(context: ServingContext.self)
+        DaemonRoutes(
+            identity: identity, address: address, name: "wherry-hub", metrics: metrics,
+            notReady: { await hub.brokerProblem.map { ["broker: \($0)"] } ?? [] }
+        ).register(on: router)
+        KubernetesRoutes(
+            store: store, readLogs: { try await hub.logs($0) }, version: ServerVersion(release: Wherry.version),
+            admitWrite: { try FleetHub.admitWrite(old: $0, new: $1) }, showsLastContact: true, logger: logger
+        ).register(on: router)
+        HubRoutes(hub: hub, address: address, advertise: advertise).register(on: router)
+        let server = HTTPServer(
+            unixSocket: directories.socket, claim: claim,
+            tls: try identity.listener(listen, commonName: "wherry hub", names: advertise.map { [$0] } ?? []),
+            router: router, authenticator: identity.authenticator,
+            publicPaths: HTTPServer.defaultPublicPaths.union([HubRoutes.enrolmentPath]),
+            onListening: { address.opened($0, remembering: identity) }, logger: logger)
+        let namespaces = Controllers(store: store, recorder: recorder, scope: .namespaces, logger: logger)
+        try await DefaultNamespaces.ensure(in: store)
+        try await Daemon.run([server, hub, namespaces], logger: logger)
+        await store.close()
+        withExtendedLifetime(directories) {}
+    }
+
+    private func configuration(_ directories: DaemonDirectories) throws -> HubConfiguration {
+        let source: HubConfiguration.Broker
+        if let broker {
+            source = .external(try BrokerURL(parsing: broker))
+        } else if let mqttListen {
+            source = .own(listen: try Hub.ListenAddress(parsing: mqttListen.description))
+        } else {
+            source = .own(listen: .loopback)
+        }
+        return HubConfiguration(dataDirectory: directories.data, runDirectory: directories.run, broker: source)
+    }
+}
+
+/// The hub's own routes: enrolment tokens for its administrator, enrolment for devices.
+struct HubRoutes {
+    static let enrolmentPath = "/wherry/v1/enrol"
+    /// A signing request and a token are small.
+    private static let bodyLimit = 64 << 10
+
+    let hub: FleetHub
+    let address: ListenerAddress
+    let advertise: String?
+
+    func register(on router: Router<ServingContext>) {
+        router.post("wherry/v1/tokens") { [self] _, _ in
+            await answer {
+                guard let current = address.current else {
+                    return Response.failure(503, reason: "ServiceUnavailable", message: "the TLS listener is not open yet")
+                }
+                let line = try await hub.createToken(hubAddress: reachable(current).description)
+                return Response.json(["line": .string(line)], status: .created)
+            }
+        }
+        router.post("wherry/v1/enrol") { [self] request, _ in
+            await answer {
+                let body = Array(buffer: try await request.body.collect(upTo: Self.bodyLimit))
+                return Response.json(try await hub.enrol(try JSONValue(parsing: body)))
+            }
+        }
+    }
+
+    /// The listener's address as devices write it.
+    private func reachable(_ current: HTTPServing.ListenAddress) -> HTTPServing.ListenAddress {
+        var result = current
+        if let advertise {
+            result.host = advertise
+        } else if ["0.0.0.0", "::"].contains(current.host) {
+            result.host = NodeName.ofHost()
+        }
+        return result
+    }
+
+    private func answer(_ work: () async throws -> Response) async -> Response {
+        do {
+            return try await work()
+        } catch let error as StatusError {
+            return Response.json(error.status, status: HTTPResponse.Status(code: error.code))
+        } catch {
+            return Response.failure(400, reason: "BadRequest", message: "\(error)")
+        }
+    }
+}

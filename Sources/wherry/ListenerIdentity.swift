@@ -1,0 +1,135 @@
+import Crypto
+import FleetProtocol
+import HTTPServing
+import Identity
+import JSON
+import Linux
+import Synchronization
+
+/// Who a daemon is on its TLS listener, and how its own administrator gets in: a CA and a bearer token that are kept,
+/// a server certificate made at each start, and the address it last listened on.
+struct ListenerIdentity: Sendable {
+    let authority: CertificateAuthority
+    let token: String
+    private let directory: String
+
+    /// Loads the identity from `<data>/tls`, or makes it at the first start.
+    ///
+    /// - Parameter authority: the hub's own CA; a device makes one.
+    init(dataDirectory: String, commonName: String, authority: CertificateAuthority? = nil) throws {
+        directory = "\(dataDirectory)/tls"
+        try Files.makeDirectories(directory, mode: 0o700)
+        if let authority {
+            self.authority = authority
+        } else {
+            self.authority = try Self.loadAuthority(directory, commonName: commonName)
+        }
+        token = try Self.loadToken("\(directory)/token")
+    }
+
+    private static func loadAuthority(_ directory: String, commonName: String) throws -> CertificateAuthority {
+        let certificate = "\(directory)/ca.pem"
+        let key = "\(directory)/ca.key"
+        guard Files.exists(certificate) || Files.exists(key) else {
+            let made = try CertificateAuthority.create(commonName: commonName)
+            try Files.writeAtomically(Array(made.keyPEM.utf8), to: key)
+            try Files.writeAtomically(Array(made.certificatePEM.utf8), to: certificate)
+            return made
+        }
+        do {
+            return try CertificateAuthority(
+                certificatePEM: String(decoding: try Files.read(certificate), as: UTF8.self),
+                keyPEM: String(decoding: try Files.read(key), as: UTF8.self))
+        } catch {
+            throw CommandError(
+                "\(certificate) and \(key) are not a readable pair (\(error)); restore them from a backup,"
+                    + " or remove both: kubeconfigs must then be made anew")
+        }
+    }
+
+    private static func loadToken(_ path: String) throws -> String {
+        if Files.exists(path) {
+            return String(decoding: try Files.read(path), as: UTF8.self).filter { !$0.isWhitespace }
+        }
+        let key = SymmetricKey(size: .bits256)
+        let token = key.withUnsafeBytes { bytes in
+            bytes.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+        }
+        try Files.writeAtomically(Array(token.utf8), to: path)
+        return token
+    }
+
+    /// The listener's configuration. Without a wish it is the address of the last start, if that is free, else one of
+    /// 127.0.0.1 that the kernel chooses.
+    func listener(_ wish: ListenAddress?, commonName: String, names: [String]) throws -> TLSListenerConfiguration {
+        let address = wish ?? remembered.flatMap { Self.isFree($0) ? $0 : nil } ?? ListenAddress(host: "127.0.0.1", port: 0)
+        var every = ["localhost", "127.0.0.1", "::1", commonName] + names
+        if !["0.0.0.0", "::"].contains(address.host) { every.append(address.host) }
+        var seen: Set<String> = []
+        let pair = try authority.issueServer(commonName: commonName, names: every.filter { seen.insert($0).inserted })
+        return TLSListenerConfiguration(address: address, certificateChainPEM: pair.certificatePEM, keyPEM: pair.keyPEM)
+    }
+
+    var authenticator: Authenticator {
+        .bearerTokens([(token: token, caller: .administrator)])
+    }
+
+    private var remembered: ListenAddress? {
+        guard let bytes = try? Files.read("\(directory)/address") else { return nil }
+        return try? ListenAddress(parsing: String(decoding: bytes, as: UTF8.self))
+    }
+
+    func remember(_ address: ListenAddress) {
+        guard remembered != address else { return }
+        try? Files.writeAtomically(Array(address.description.utf8), to: "\(directory)/address")
+    }
+
+    /// Whether the address can be bound now. Only a hint: the listener's own bind decides.
+    private static func isFree(_ address: ListenAddress) -> Bool {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var yes: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+        var name = sockaddr_in()
+        name.sin_family = sa_family_t(AF_INET)
+        name.sin_port = in_port_t(UInt16(clamping: address.port)).bigEndian
+        guard inet_pton(AF_INET, address.host, &name.sin_addr) == 1 else { return true }
+        return withUnsafePointer(to: &name) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+    }
+
+    /// A kubeconfig for this listener.
+    func kubeconfig(name: String, address: ListenAddress) -> JSONValue {
+        let host = ["0.0.0.0", "::"].contains(address.host) ? "127.0.0.1" : address.host
+        let server = "https://\(ListenAddress(host: host, port: address.port))"
+        let authorityData = Base64.encode(Array(authority.certificatePEM.utf8))
+        let cluster: JSONValue = ["server": .string(server), "certificate-authority-data": .string(authorityData)]
+        return [
+            "apiVersion": "v1", "kind": "Config", "current-context": .string(name),
+            "clusters": [["name": .string(name), "cluster": cluster]],
+            "users": [["name": .string(name), "user": ["token": .string(token)]]],
+            "contexts": [["name": .string(name), "context": ["cluster": .string(name), "user": .string(name)]]],
+        ]
+    }
+}
+
+/// Where the listener is reached, known once it listens.
+final class ListenerAddress: Sendable {
+    private let value = Mutex<ListenAddress?>(nil)
+
+    var current: ListenAddress? {
+        get { value.withLock { $0 } }
+        set { value.withLock { $0 = newValue } }
+    }
+
+    /// Notes where the listener opened, here and for the next start.
+    func opened(_ addresses: ListeningAddresses, remembering identity: ListenerIdentity) {
+        guard let tls = addresses.tls else { return }
+        current = tls
+        identity.remember(tls)
+    }
+}

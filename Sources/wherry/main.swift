@@ -1,0 +1,25 @@
+import Dispatch
+import Linux
+import ContainerRuntime
+import NIOCore
+import NIOPosix
+
+// The order matters. A container's monitor and its init stages are this same file, started again under a hidden verb:
+// they must leave here before any task, event loop or dispatch queue exists, so that they stay small and may fork.
+Process.prepare()
+if let status = RuntimeProcess.runIfRequested(CommandLine.arguments) {
+    exit(status)
+}
+if let status = RuntimeCommandLine.runIfRequested(CommandLine.arguments) {
+    exit(status)
+}
+
+// A gateway has few cores and little memory: one event loop and one thread for blocking calls are enough.
+NIOSingletons.groupLoopCountSuggestion = 1
+NIOSingletons.blockingPoolThreadCountSuggestion = 1
+
+// The one root task of the program. A synchronous main keeps the branch above free of the concurrency runtime.
+let root = Task {
+    exit(await Wherry.run(arguments: Array(CommandLine.arguments.dropFirst())))
+}
+dispatchMain()

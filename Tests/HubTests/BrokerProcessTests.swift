@@ -1,0 +1,52 @@
+import Identity
+import JSON
+import Linux
+import Logging
+import Testing
+
+@testable import Hub
+
+let isBrokerInstalled = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto"].contains { Files.exists($0) }
+
+/// A broker that outlived its hub, as after a SIGKILL.
+@Suite(.serialized, .enabled(if: isBrokerInstalled, "needs mosquitto"))
+struct BrokerProcessTests {
+    private func make(_ scratch: Scratch, port: Int, connections: Int = 10) throws -> BrokerProcess {
+        let identity = try HubIdentity.open(directory: scratch.path + "/pki", devicesKnown: false)
+        return BrokerProcess(
+            configuration: BrokerConfiguration(
+                listen: ListenAddress(host: "127.0.0.1", port: port), directory: scratch.path + "/broker",
+                authorityPath: identity.authorityPath, user: "root", maximumConnections: connections, revokedDevices: []
+            ),
+            identity: identity, names: ["127.0.0.1"], watcher: ProcessWatcher(), clock: ContinuousClock(),
+            logger: Logger(label: "broker"))
+    }
+
+    private func pid(_ scratch: Scratch) throws -> Int? {
+        try JSONValue(parsing: Files.read(scratch.path + "/broker/process.json"))["pid"]?.intValue
+    }
+
+    @Test func isAdoptedWhenItsConfigurationIsTheSame() async throws {
+        let scratch = try Scratch()
+        let port = try ListeningPort.choose(host: "127.0.0.1")
+        try await make(scratch, port: port).start(revokedSerials: [])
+        let first = try pid(scratch)
+        let successor = try make(scratch, port: port)
+        try await successor.start(revokedSerials: [])
+        #expect(try pid(scratch) == first)
+        await successor.stop()
+        #expect(ListeningPort.tryBinding(ListenAddress(host: "127.0.0.1", port: port)) == 0)
+    }
+
+    @Test func isEndedWhenItsConfigurationIsAnother() async throws {
+        let scratch = try Scratch()
+        let port = try ListeningPort.choose(host: "127.0.0.1")
+        try await make(scratch, port: port).start(revokedSerials: [])
+        let first = try #require(try pid(scratch))
+        let successor = try make(scratch, port: port, connections: 11)
+        try await successor.start(revokedSerials: [])
+        #expect(try pid(scratch) != first)
+        #expect(kill(pid_t(first), 0) != 0)
+        await successor.stop()
+    }
+}

@@ -1,0 +1,81 @@
+import FleetProtocol
+import JSON
+import Resources
+import Testing
+
+@testable import Hub
+
+struct DocumentPlannerTests {
+    private let one = try? DeviceID("one")
+    private let two = try? DeviceID("two")
+
+    private func plan(_ objects: [Resource], _ nodes: [Resource]) throws -> DocumentPlanner.Plan {
+        var byDevice: [DeviceID: Resource] = [:]
+        for node in nodes { byDevice[try DeviceID(node.name)] = node }
+        return DocumentPlanner(objects: objects).plan(nodes: byDevice)
+    }
+
+    private func names(_ plan: DocumentPlanner.Plan, _ device: String) throws -> [String] {
+        try #require(plan.documents[DeviceID(device)]).objects.compactMap { $0[path: "metadata", "name"]?.stringValue }
+            .sorted()
+    }
+
+    @Test func aSelectorChoosesDevicesAndNoneMeansAll() throws {
+        let plan = try plan(
+            [deployment("all"), deployment("west", selector: ["site": "west"])],
+            [node("one", ["site": "west"]), node("two", ["site": "east"])])
+        #expect(try names(plan, "one") == ["all", "west"])
+        #expect(try names(plan, "two") == ["all"])
+        #expect(plan.assignments[deployment("west").key]?.map(\.text) == ["one"])
+    }
+
+    @Test func whatAPodNamesTravelsWithIt() throws {
+        let spec: JSONValue = [
+            "containers": [
+                [
+                    "name": "main", "image": "i",
+                    "env": [["name": "A", "valueFrom": ["secretKeyRef": ["name": "s1", "key": "k"]]]],
+                    "envFrom": [["configMapRef": ["name": "c1"]]],
+                ]
+            ],
+            "volumes": [
+                ["name": "v", "configMap": ["name": "c2"]], ["name": "w", "secret": ["secretName": "s2"]],
+            ],
+        ]
+        let plan = try plan(
+            [
+                deployment("web", spec: spec), plain(.configMap, "c1"), plain(.configMap, "c2"),
+                plain(.configMap, "unused"),
+                plain(.secret, "s1"), plain(.secret, "s2"), plain(.namespace, "default", namespace: nil),
+            ], [node("one")])
+        #expect(try names(plan, "one") == ["c1", "c2", "s1", "s2", "web"])
+    }
+
+    @Test func statusMirrorsAndDeletedObjectsChangeNoDocument() throws {
+        let before = try plan([deployment("web")], [node("one")])
+        var changed = deployment("web")
+        changed.value["status"] = ["replicas": 99]
+        changed.resourceVersion = "77"
+        changed.generation = 12
+        var mirror = plain(.pod, "p")
+        mirror.labels[WherryLabels.device] = "one"
+        var doomed = deployment("old")
+        doomed.value[path: "metadata", "deletionTimestamp"] = "2026-01-01T00:00:00Z"
+        let after = try plan([changed, mirror, doomed], [node("one")])
+        let device = try DeviceID("one")
+        #expect(before.documents[device]?.digest == after.documents[device]?.digest)
+    }
+
+    @Test func aDeviceGetsTheHubsLabelsButNotItsOwnBack() throws {
+        let plan = try plan([], [node("one", ["site": "west", "kubernetes.io/arch": "amd64"])])
+        #expect(plan.documents[try DeviceID("one")]?.nodeLabels == ["site": "west"])
+    }
+
+    @Test func aPodForOneNodeGoesThereUnbound() throws {
+        let pod = plain(.pod, "p", ["spec": ["nodeName": "two", "containers": [["name": "c", "image": "i"]]]])
+        let plan = try plan([pod], [node("one"), node("two")])
+        #expect(try names(plan, "one") == [])
+        let object = try #require(plan.documents[DeviceID("two")]?.objects.first)
+        #expect(object[path: "spec", "nodeName"] == nil)
+    }
+}

@@ -1,0 +1,35 @@
+import JSON
+import Resources
+import Testing
+
+@testable import KubernetesAPI
+
+@Suite("Discovery")
+struct DiscoveryTests {
+    static let aggregated =
+        "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
+        + "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"
+
+    @Test("the aggregated answer names its form in the content type, plain JSON gets plain lists")
+    func contentType() async throws {
+        try await APIServer.run { server async throws in
+            let aggregated = try await server.send("GET", "/apis", accept: Self.aggregated)
+            #expect(aggregated.head.contains("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"))
+            #expect(try aggregated.json["kind"] == "APIGroupDiscoveryList")
+            #expect(try await server.send("GET", "/apis").json["kind"] == "APIGroupList")
+            #expect(try await server.send("GET", "/api").json["versions"] == ["v1"])
+            #expect(try await server.send("GET", "/apis/apps/v1").json["groupVersion"] == "apps/v1")
+            #expect(try await server.send("GET", "/apis/batch").code == 404)
+            #expect(try await server.send("GET", "/apis/apps/v2").code == 404)
+        }
+    }
+
+    @Test("every stored type is served once, with scale and log where they belong")
+    func resources() {
+        #expect(Set(ServedResource.all.map(\.type)) == Set(ResourceType.all))
+        let parts = Dictionary(uniqueKeysWithValues: ServedResource.all.map { ($0.type, $0.parts.map(\.name)) })
+        #expect(parts[.pod] == ["log", "status"])
+        #expect(parts[.deployment] == ["scale", "status"])
+        #expect(parts[.configMap] == [])
+    }
+}

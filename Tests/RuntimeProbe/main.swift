@@ -1,0 +1,5 @@
+// The program that the runtime's tests give to ContainerRuntime: the hidden verbs and nothing else.
+import ContainerRuntime
+import Linux
+
+exit(RuntimeProcess.runIfRequested(CommandLine.arguments) ?? 2)

@@ -1,0 +1,337 @@
+import JSON
+import Logging
+import ResourceStore
+import Resources
+import ServiceLifecycle
+import Testing
+
+@testable import Workloads
+
+#if canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// A store with running controllers, in a folder of its own.
+final class Cluster: Sendable {
+    let store: ResourceStore
+    private let folder: String
+
+    init() throws {
+        var template = Array("/tmp/wherry-workloads-XXXXXX".utf8CString)
+        let path = template.withUnsafeMutableBufferPointer { buffer in
+            buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
+        }
+        folder = try #require(path)
+        store = try ResourceStore(path: folder + "/state.db")
+    }
+
+    deinit {
+        for suffix in ["", "-wal", "-shm", ".reserve"] { unlink(folder + "/state.db" + suffix) }
+        rmdir(folder)
+    }
+
+    /// Runs the controllers while `body` runs.
+    static func run(_ body: @escaping @Sendable (Cluster) async throws -> Void) async throws {
+        let cluster = try Cluster()
+        let store = cluster.store
+        try await DefaultNamespaces.ensure(in: store)
+        let recorder = EventRecorder(store: store, component: "test")
+        let controllers = Controllers(
+            store: store, recorder: recorder, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await controllers.run() }
+            do { try await body(cluster) } catch {
+                group.cancelAll()
+                throw error
+            }
+            group.cancelAll()
+            try await group.waitForAll()
+        }
+        await store.close()
+    }
+
+    /// Waits until `condition` holds, looking again after every change; fails after ten seconds.
+    func eventually(
+        _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation,
+        _ condition: @escaping @Sendable (ResourceStore) async throws -> Bool
+    ) async throws {
+        let feed = store.changes(of: Set(ResourceType.all))
+        let met = try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask { [store] in
+                if try await condition(store) { return true }
+                for await _ in feed { if try await condition(store) { return true } }
+                return false
+            }
+            group.addTask {
+                try await Task.sleep(for: .seconds(10))
+                return false
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? false
+        }
+        if !met { Issue.record(what, sourceLocation: sourceLocation) }
+    }
+
+    func apply(_ name: String = "web", replicas: Int64 = 3, image: String = "a:1") async throws -> Resource {
+        try await store.create(
+            Resource(
+                value: [
+                    "metadata": ["name": .string(name), "namespace": "default"],
+                    "spec": [
+                        "replicas": .integer(replicas), "selector": ["matchLabels": ["app": .string(name)]],
+                        "template": [
+                            "metadata": ["labels": ["app": .string(name)]],
+                            "spec": ["containers": [["name": "c", "image": .string(image)]]],
+                        ],
+                    ],
+                ], type: .deployment))
+    }
+
+    func pods() async throws -> [Resource] { try await store.list(.pod).items }
+
+    /// Plays the agent: every pod is bound, runs and is ready.
+    func makeReady() async throws {
+        for pod in try await pods() where !pod.isTerminating {
+            try await store.update(pod.key) { $0.value[path: "spec", "nodeName"] = "n" }
+            try await store.update(pod.key, subresource: .status) {
+                $0.value["status"] = [
+                    "phase": "Running",
+                    "conditions": [
+                        ["type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"]
+                    ],
+                ]
+            }
+        }
+    }
+
+    /// Plays the agent: pods on their way out are gone.
+    func finishTerminating() async throws {
+        for pod in try await pods() where pod.isTerminating {
+            try await store.delete(pod.key, DeleteOptions(gracePeriodSeconds: 0))
+        }
+    }
+}
+
+@Suite(.timeLimit(.minutes(2))) struct ControllerTests {
+    @Test func `an applied Deployment becomes pods with owners, labels and events`() async throws {
+        try await Cluster.run { cluster in
+            let deployment = try await cluster.apply()
+            try await cluster.eventually("no three pods") { try await $0.list(.pod).items.count == 3 }
+            let set = try #require(try await cluster.store.list(.replicaSet).items.first)
+            #expect(set.controllerOwner?.uid == deployment.uid)
+            for pod in try await cluster.pods() {
+                #expect(pod.controllerOwner?.uid == set.uid)
+                #expect(pod.name.hasPrefix(set.name + "-"))
+                #expect(pod.labels["pod-template-hash"] != nil)
+                #expect(pod.value[path: "status", "phase"] == "Pending")
+            }
+            try await cluster.makeReady()
+            try await cluster.eventually("not available") { store in
+                try await store.get(deployment.key).value[path: "status", "availableReplicas"] == 3
+            }
+            let done = try await cluster.store.get(deployment.key)
+            #expect(done.annotations[WherryLabels.deploymentRevision] == "1")
+            try await cluster.eventually("ReplicaSet status") { store in
+                try await store.get(set.key).value[path: "status", "availableReplicas"] == 3
+            }
+            let messages = try await cluster.store.list(.event).items.compactMap { $0.value["message"]?.stringValue }
+            #expect(messages.contains("Scaled up replica set \(set.name) to 3 from 0"))
+            #expect(messages.filter { $0.hasPrefix("Created pod: ") }.count == 3)
+        }
+    }
+
+    @Test func `a settled cluster writes nothing`() async throws {
+        try await Cluster.run { cluster in
+            let deployment = try await cluster.apply(replicas: 1)
+            try await cluster.eventually("no pod") { try await $0.list(.pod).items.count == 1 }
+            try await cluster.makeReady()
+            try await cluster.eventually("not complete") { store in
+                try await store.get(deployment.key).value[path: "status", "conditions"]?.arrayValue?
+                    .contains { $0["reason"] == "NewReplicaSetAvailable" } == true
+            }
+            try await cluster.eventually("ReplicaSet status") { store in
+                try await store.list(.replicaSet).items.allSatisfy {
+                    $0.value[path: "status", "availableReplicas"] == 1
+                }
+            }
+            let version = cluster.store.latestVersion
+            // A no-op write wakes nobody; a change of another kind shows that the loop has been through.
+            _ = try await cluster.store.create(
+                Resource(value: ["metadata": ["name": "m", "namespace": "default"]], type: .configMap))
+            let last = (Int64(version) ?? 0) + 1
+            #expect(cluster.store.latestVersion == String(last))
+        }
+    }
+
+    @Test func `a deleted pod is replaced and a relabelled one is let go`() async throws {
+        try await Cluster.run { cluster in
+            _ = try await cluster.apply(replicas: 2)
+            try await cluster.eventually("no pods") { try await $0.list(.pod).items.count == 2 }
+            let victim = try #require(try await cluster.pods().first)
+            try await cluster.store.delete(victim.key)
+            try await cluster.eventually("not replaced") { store in
+                let pods = try await store.list(.pod).items
+                return pods.count == 2 && !pods.contains { $0.uid == victim.uid }
+            }
+            let freed = try #require(try await cluster.pods().first)
+            try await cluster.store.update(freed.key) { $0.labels["app"] = "debug" }
+            try await cluster.eventually("not let go") { store in
+                let pods = try await store.list(.pod).items
+                return pods.count == 3 && pods.contains { $0.uid == freed.uid && $0.controllerOwner == nil }
+            }
+            try await cluster.store.update(freed.key) { $0.labels["app"] = "web" }
+            try await cluster.eventually("not taken back") { store in
+                let pods = try await store.list(.pod).items
+                return pods.count == 2 && pods.allSatisfy { $0.controllerOwner != nil }
+            }
+        }
+    }
+
+    @Test func `a rollout replaces pods and a rollback brings the old ones back`() async throws {
+        try await Cluster.run { cluster in
+            let key = try await cluster.apply(replicas: 2).key
+            let play: @Sendable (String) async throws -> Void = { image in
+                try await cluster.eventually("rollout to \(image) did not finish") { store in
+                    try await cluster.makeReady()
+                    try await cluster.finishTerminating()
+                    let pods = try await store.list(.pod).items
+                    return pods.count == 2
+                        && pods.allSatisfy {
+                            $0.value[path: "spec", "containers"]?.arrayValue?.first?["image"]?.stringValue == image
+                        }
+                }
+            }
+            try await play("a:1")
+            let template = try await cluster.store.get(key).value[path: "spec", "template"]
+            try await cluster.store.update(key) {
+                $0.value[path: "spec", "template", "spec", "containers"] = [["name": "c", "image": "a:2"]]
+            }
+            try await play("a:2")
+            try await cluster.store.update(key) { $0.value[path: "spec", "template"] = template }
+            try await play("a:1")
+            #expect(try await cluster.store.list(.replicaSet).items.count == 2)
+            #expect(try await cluster.store.get(key).annotations[WherryLabels.deploymentRevision] == "3")
+        }
+    }
+
+    @Test func `a template that no pod can have is reported and retried`() async throws {
+        try await Cluster.run { cluster in
+            let set = Resource(
+                value: [
+                    "metadata": ["name": "bad", "namespace": "default"],
+                    "spec": [
+                        "replicas": 1, "selector": ["matchLabels": ["app": "bad"]],
+                        "template": ["metadata": ["labels": ["app": "bad"]], "spec": ["containers": []]],
+                    ],
+                ], type: .replicaSet)
+            let key = try await cluster.store.create(set).key
+            try await cluster.eventually("failure is not reported") { store in
+                try await store.get(key).value[path: "status", "conditions"]?.arrayValue?
+                    .contains { $0["type"] == "ReplicaFailure" && $0["reason"] == "FailedCreate" } == true
+            }
+            #expect(try await cluster.pods().isEmpty)
+        }
+    }
+}
+
+@Suite(.timeLimit(.minutes(2))) struct GarbageTests {
+    @Test func `background deletion takes ReplicaSets and pods along`() async throws {
+        try await Cluster.run { cluster in
+            let key = try await cluster.apply().key
+            try await cluster.eventually("no pods") { try await $0.list(.pod).items.count == 3 }
+            try await cluster.store.delete(key, DeleteOptions(propagation: .background))
+            try await cluster.eventually("something is left") { store in
+                let sets = try await store.list(.replicaSet).items
+                let pods = try await store.list(.pod).items
+                return sets.isEmpty && pods.isEmpty
+            }
+        }
+    }
+
+    @Test func `foreground deletion keeps the owner until its bound pods are gone`() async throws {
+        try await Cluster.run { cluster in
+            let key = try await cluster.apply(replicas: 1).key
+            try await cluster.eventually("no pods") { try await $0.list(.pod).items.count == 1 }
+            try await cluster.makeReady()
+            try await cluster.store.delete(key, DeleteOptions(propagation: .foreground))
+            try await cluster.eventually("the pod is not asked to end") { store in
+                try await store.list(.pod).items.allSatisfy(\.isTerminating)
+            }
+            #expect(try await cluster.store.find(key) != nil)
+            try await cluster.finishTerminating()
+            try await cluster.eventually("the owner stays") { store in
+                let sets = try await store.list(.replicaSet).items
+                return try await store.find(key) == nil && sets.isEmpty
+            }
+        }
+    }
+
+    @Test func `orphan deletion leaves the dependents without owner`() async throws {
+        try await Cluster.run { cluster in
+            let key = try await cluster.apply(replicas: 1).key
+            try await cluster.eventually("no pods") { try await $0.list(.pod).items.count == 1 }
+            try await cluster.store.delete(key, DeleteOptions(propagation: .orphan))
+            try await cluster.eventually("the owner stays") { try await $0.find(key) == nil }
+            let set = try #require(try await cluster.store.list(.replicaSet).items.first)
+            #expect(set.ownerReferences.isEmpty)
+            #expect(try await cluster.pods().count == 1)
+        }
+    }
+
+    @Test func `an object with another living owner only loses the dead reference`() async throws {
+        try await Cluster.run { cluster in
+            func map(_ name: String) -> Resource {
+                Resource(
+                    value: ["metadata": ["name": .string(name), "namespace": "default"]], type: .configMap)
+            }
+            let first = try await cluster.store.create(map("first"))
+            let second = try await cluster.store.create(map("second"))
+            var child = map("child")
+            child.ownerReferences = [first, second].map {
+                OwnerReference(apiVersion: "v1", kind: "ConfigMap", name: $0.name, uid: $0.uid)
+            }
+            let key = try await cluster.store.create(child).key
+            try await cluster.store.delete(first.key)
+            try await cluster.eventually("the reference stays") { store in
+                try await store.find(key)?.ownerReferences.map(\.uid) == [second.uid]
+            }
+            try await cluster.store.delete(second.key)
+            try await cluster.eventually("the child stays") { try await $0.find(key) == nil }
+        }
+    }
+
+    @Test func `a deleted namespace is emptied and goes when its last pod has gone`() async throws {
+        try await Cluster.run { cluster in
+            let space = Resource(value: ["metadata": ["name": "x"]], type: .namespace)
+            let key = try await cluster.store.create(space).key
+            for type in [ResourceType.configMap, .pod] {
+                _ = try await cluster.store.create(
+                    Resource(
+                        value: [
+                            "metadata": ["name": "a", "namespace": "x"], "spec": ["nodeName": "n"],
+                        ], type: type))
+            }
+            try await cluster.store.delete(key)
+            try await cluster.eventually("not emptied") { store in
+                let maps = try await store.list(.configMap, namespace: "x").items
+                let pods = try await store.list(.pod, namespace: "x").items
+                return maps.isEmpty && pods.allSatisfy(\.isTerminating)
+            }
+            #expect(try await cluster.store.find(key) != nil)
+            try await cluster.finishTerminating()
+            try await cluster.eventually("the namespace stays") { try await $0.find(key) == nil }
+        }
+    }
+
+    @Test func `the default namespaces are made once`() async throws {
+        try await Cluster.run { cluster in
+            let names = try await cluster.store.list(.namespace).items.map(\.name)
+            #expect(names == ["default", "kube-node-lease", "kube-public", "kube-system"])
+            let version = cluster.store.latestVersion
+            try await DefaultNamespaces.ensure(in: cluster.store)
+            #expect(cluster.store.latestVersion == version)
+        }
+    }
+}

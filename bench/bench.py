@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Measures what BUDGETS promise, prints each figure beside its limit and what others publish, fails past a limit.
+
+Timings come from alternating runs with medians; on a shared machine only ratios and medians mean something.
+"""
+
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+os.environ["WHERRY_BINARY"] = str(Path(sys.argv[1]).resolve())
+sys.path.insert(0, str(HERE.parent / "Tests/EndToEndTests"))
+from harness import WHERRY, Agent, SLEEP, busybox_root, import_busybox, pod, run, wait_for  # noqa: E402
+
+LIMITS = json.loads((HERE / "limits.json").read_text())
+IDLE_SECONDS = 600 if os.environ.get("WHERRY_SOAK") == "1" else 60
+rows, failed = [], []
+
+
+def report(key: str, what: str, value: float, unit: str, others: str, scale: float = 1):
+    limit = LIMITS[key]
+    ok = value <= limit
+    rows.append((what, f"{value / scale:.1f} {unit}", f"{limit / scale:g} {unit}", "ok" if ok else "PAST", others))
+    if not ok:
+        failed.append(what)
+
+
+def pause(seconds: float):
+    threading.Event().wait(seconds)
+
+
+def smaps(pid: int) -> dict[str, int]:
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return {name: int(value) for name, value in re.findall(r"^(\w+):\s+(\d+) kB", text, re.M)}
+
+
+def written(pid: int) -> int:
+    return int(re.search(r"^write_bytes: (\d+)", Path(f"/proc/{pid}/io").read_text(), re.M)[1])
+
+
+def agent_figures(place: Path):
+    agent = Agent(place / "a", "--node-name", "bench")
+    starts = []
+    for _ in range(9):
+        began = time.monotonic()
+        agent.start()
+        starts.append((time.monotonic() - began) * 1000)
+        agent.stop()
+    report("agent_start_ms", "agent start -> API answers", statistics.median(starts[1:]), "ms", "Ankaios 68, k3s 480 ms")
+    agent.start()
+    try:
+        import_busybox(agent, place)
+        pause(5)
+        memory = smaps(agent.process.pid)
+        threads = len(list(Path(f"/proc/{agent.process.pid}/task").iterdir()))
+        report("agent_pss_kib", "agent idle, PSS", memory["Pss"], "MiB", "Ankaios 11.2, k3s agent 268-275", 1024)
+        report("agent_anonymous_kib", "agent idle, anonymous", memory["Anonymous"], "MiB", "-", 1024)
+        report("agent_threads", "agent threads, idle", threads, "", "-")
+
+        applied = []
+        for n in range(7):
+            text = json.dumps(pod(f"fast{n}", SLEEP))
+            uid_dir = agent.run_dir / "containers"
+            before = set(agent.container_pids())
+            began = time.monotonic()
+            connection_post(agent, text)
+            wait_for(lambda: set(agent.container_pids()) - before and
+                     agent.pod(f"fast{n}")["status"].get("phase") == "Running", "running", 10, 0.002)
+            applied.append((time.monotonic() - began) * 1000)
+        report("apply_to_running_ms", "apply -> running, image present", statistics.median(applied), "ms",
+               "Ankaios 515, k3s 2306 ms")
+        private = [sum(smaps(p)[k] for k in ("Private_Dirty", "Private_Clean")) - 0 for p in agent.monitor_pids()]
+        dirty = [smaps(p)["Private_Dirty"] for p in agent.monitor_pids()]
+        report("monitor_private_kib", "each further container, private memory", statistics.median(dirty), "KiB",
+               "conmon ~1 MB, containerd-shim ~10 MB")
+
+        again = []
+        for n in range(7):
+            uid = agent.pod(f"fast{n}")["metadata"]["uid"]
+            (pid,) = [p for name, p in agent.container_pids().items() if name.startswith(uid)]
+            os.kill(pid, 9)
+            began = time.monotonic()
+            wait_for(lambda: [p for name, p in agent.container_pids().items() if name.startswith(uid) and p != pid],
+                     "running again", 10, 0.001)
+            again.append((time.monotonic() - began) * 1000)
+        report("kill_to_running_ms", "container killed -> running again (first)", statistics.median(again), "ms", "-")
+        pause(5)
+        pids = [agent.process.pid, *agent.monitor_pids()]
+        cpu = lambda: sum(sum(map(int, Path(f"/proc/{p}/stat").read_text().rsplit(")", 1)[1].split()[11:13])) for p in pids)
+        bytes_before, cpu_before = sum(map(written, pids)), cpu()
+        pause(IDLE_SECONDS)
+        scaled = (sum(map(written, pids)) - bytes_before) * 600 / IDLE_SECONDS
+        report("idle_written_bytes_per_10min", f"written while idle, 10 min (measured {IDLE_SECONDS} s)", scaled, "B",
+               "k3s 6-11 kB/s")
+        rows.append(("idle CPU", f"{(cpu() - cpu_before) / os.sysconf('SC_CLK_TCK') / IDLE_SECONDS * 100:.3f} %", "0.2 %", "",
+                     "Ankaios 0.2 %, k3s 44.9 %"))
+    finally:
+        agent.remove_everything()
+
+
+def connection_post(agent: Agent, text: str):
+    from harness import UnixConnection
+    connection = UnixConnection(agent.run_dir / "wherry.sock")
+    connection.request("POST", "/api/v1/namespaces/default/pods", text, {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    body = response.read()
+    assert response.status == 201, body
+    connection.close()
+
+
+def runtime_against_crun(place: Path):
+    """`/bin/true` in a container, ours and crun's in turn, in a mount namespace without `unified` (crun refuses it)."""
+    script = HERE / "runtime.py"
+    done = run("unshare", "-m", "--propagation", "private", "sh", "-c",
+               "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$0\" \"$@\"", sys.executable, script, WHERRY, place, timeout=600)
+    result = json.loads(done.stdout.splitlines()[-1])
+    report("run_true_ratio_to_crun", f"/bin/true container, ours/crun ({result['ours']:.1f}/{result['crun']:.1f} ms)",
+           result["ratio"], "x", "crun 1.0, runc 2.5-4")
+
+
+def main():
+    place = Path(tempfile.mkdtemp(prefix="wb-", dir="/tmp"))
+    try:
+        size = os.path.getsize(WHERRY)
+        report("binary_bytes", "static binary, stripped", size, "MiB", "Edgelet 31-35, k3s 64.5 MiB", 1 << 20)
+        agent_figures(place)
+        runtime_against_crun(place)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    widths = [max(len(str(row[i])) for row in [("what", "measured", "limit", "", "others"), *rows]) for i in range(5)]
+    for row in [("what", "measured", "limit", "", "others (published)"), *rows]:
+        print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths)).rstrip())
+    if failed:
+        sys.exit("past the limit in bench/limits.json: " + ", ".join(failed))
+
+
+if __name__ == "__main__":
+    main()
