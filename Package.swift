@@ -83,7 +83,7 @@ let package = Package(
         capability(
             "Images",
             ["CArchive", "JSON", "Linux", "OCI", "SQLite", .asyncHTTPClient, .crypto, .logging, .nioCore, .nioPosix, .nioSSL]),
-        capability("ContainerEngine", ["Cgroups", "ContainerRuntime", "Images", "JSON", "Linux", "OCI", .logging]),
+        capability("ContainerEngine", ["Cgroups", "ContainerRuntime", "JSON", "Linux", "OCI", .logging]),
 
         // Objects and the controllers over them.
         capability("Resources", ["JSON"]),
@@ -92,8 +92,8 @@ let package = Package(
         capability(
             "NodeAgent",
             [
-                "ContainerEngine", "Images", "JSON", "Linux", "OCI", "ResourceStore", "Resources", .logging, .nioCore,
-                .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle,
+                "ContainerEngine", "ContainerRuntime", "Images", "JSON", "Linux", "OCI", "ResourceStore", "Resources",
+                .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle,
             ]),
 
         // The fleet.

@@ -27,6 +27,6 @@ extension Resource {
 
     static func bookmark(of type: ResourceType, version: Int64) -> Resource {
         Resource(
-            value: ["metadata": ["resourceVersion": .string(String(version)), "creationTimestamp": nil]], type: type)
+            value: ["metadata": ["resourceVersion": .string(String(version)), "creationTimestamp": .null]], type: type)
     }
 }

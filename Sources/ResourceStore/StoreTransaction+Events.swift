@@ -38,7 +38,7 @@ extension StoreTransaction {
                 ],
                 "involvedObject": reference, "type": .string(occurrence.type), "reason": .string(occurrence.reason),
                 "message": .string(occurrence.message), "source": source, "count": 1, "firstTimestamp": .string(now),
-                "lastTimestamp": .string(now), "eventTime": nil,
+                "lastTimestamp": .string(now), "eventTime": .null,
                 "reportingComponent": .string(occurrence.component),
                 "reportingInstance": .string(occurrence.host),
             ], type: .event)

@@ -11,15 +11,10 @@ struct ControlLoop: Sendable {
     let recorder: EventRecorder
     let clock: any Clock<Duration>
     let logger: Logger
-    let scope: ControllerScope
     private let ages: AgeTracker
 
-    init(
-        store: ResourceStore, recorder: EventRecorder, scope: ControllerScope, clock: any Clock<Duration>,
-        logger: Logger
-    ) {
+    init(store: ResourceStore, recorder: EventRecorder, clock: any Clock<Duration>, logger: Logger) {
         self.store = store
-        self.scope = scope
         self.recorder = recorder
         self.clock = clock
         self.logger = logger
@@ -140,20 +135,5 @@ struct ControlLoop: Sendable {
         let owners = try transaction.list(.deployment) + transaction.list(.replicaSet)
         ages.retain(Set(owners.map(\.uid)))
         return try GarbageCollector.sweep(transaction)
-    }
-}
-
-/// Which controllers run.
-public enum ControllerScope: Sendable {
-    /// A device: a whole cluster of one.
-    case cluster
-    /// A hub: namespaces only. Its Deployments are carried out by the devices.
-    case namespaces
-
-    func covers(_ item: WorkItem) -> Bool {
-        switch (self, item) {
-        case (.cluster, _), (.namespaces, .resync), (.namespaces, .namespace): true
-        default: false
-        }
     }
 }

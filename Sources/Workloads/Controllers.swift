@@ -12,11 +12,11 @@ public struct Controllers: Service {
 
     /// - Parameter clock: a monotonic clock for every delay and duration.
     public init(
-        store: ResourceStore, recorder: EventRecorder, scope: ControllerScope = .cluster,
-        clock: any Clock<Duration> = ContinuousClock(), logger: Logger
+        store: ResourceStore, recorder: EventRecorder, clock: any Clock<Duration> = ContinuousClock(),
+        logger: Logger
     ) {
         self.store = store
-        loop = ControlLoop(store: store, recorder: recorder, scope: scope, clock: clock, logger: logger)
+        loop = ControlLoop(store: store, recorder: recorder, clock: clock, logger: logger)
         upkeep = StoreUpkeep(store: store, clock: clock, logger: logger)
     }
 

@@ -71,10 +71,20 @@ def test_the_hub_says_when_a_device_is_away(fleet):
 
 def test_a_name_that_both_define_is_a_conflict_and_nothing_is_overwritten(fleet):
     hub, agent = fleet
+    hub.apply(pod("mine", ["sh", "-c", "echo hub; exec sleep 9999"], nodeSelector={"site": "harbour"}))
     agent.apply(pod("mine", ["sh", "-c", "echo local; exec sleep 9999"]))
     wait_for(lambda: agent.running("mine"), "running")
-    hub.apply(pod("mine", ["sh", "-c", "echo hub; exec sleep 9999"]))
+    hub.kubectl("label", "node", "dev1", "site=harbour")  # now the hub's pod is meant for this device too
     hub.apply(deployment("fine", 1, SLEEP))
     wait_for(lambda: agent.pods("app=fine"), "the rest of the document is applied", 30)
     assert "echo local" in agent.pod("mine")["spec"]["containers"][0]["command"][2]
     wait_for(lambda: "onflict" in hub.kubectl("get", "events", "-A").stdout, "the hub reports the conflict", 30)
+
+
+def test_a_mirrored_object_is_read_only_at_the_hub(fleet):
+    hub, agent = fleet
+    agent.apply(pod("own", SLEEP))
+    wait_for(lambda: [p["spec"]["nodeName"] for p in hub.pods() if p["metadata"]["name"] == "own"] == ["dev1"],
+             "mirrored at the hub", 30)
+    done = hub.kubectl("delete", "pod", "own", "--wait=false", check=False)
+    assert done.returncode == 1 and "read-only at the hub" in done.stderr, done.stderr

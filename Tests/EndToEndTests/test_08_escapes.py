@@ -88,7 +88,7 @@ def layer_archive(place: Path, name: str, members: list[tuple[tarfile.TarInfo, b
                          "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(raw).hexdigest()]}}).encode()
     path = place / f"{name}.tar"
     with tarfile.open(path, "w") as tar:
-        for member, data in (("layer.tar", gzip.compress(raw, 1)), ("config.json", config),
+        for member, data in (("layer.tar", gzip.compress(raw, 9)), ("config.json", config),
                              ("manifest.json", json.dumps([{"Config": "config.json", "RepoTags": [f"{name}:1"],
                                                             "Layers": ["layer.tar"]}]).encode())):
             info = tarfile.TarInfo(member)

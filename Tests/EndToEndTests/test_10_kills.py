@@ -45,7 +45,7 @@ def test_kills_at_random_moments_lose_nothing(fleet):
     def floor():
         database = sqlite3.connect(f"file:{agent.data}/state.db?mode=ro", uri=True)
         try:
-            return tuple(database.execute("SELECT gen, rev FROM link_floor").fetchone() or (0, 0))
+            return tuple(database.execute("SELECT generation, number FROM link_revision").fetchone() or (0, 0))
         finally:
             database.close()
 
@@ -80,6 +80,6 @@ def test_kills_at_random_moments_lose_nothing(fleet):
 def hub_acks(hub):
     database = sqlite3.connect(f"file:{hub.data}/state.db?mode=ro", uri=True)
     try:
-        return database.execute("SELECT acked_gen, acked_rev FROM hub_devices").fetchall()
+        return database.execute("SELECT acked_generation, acked_revision FROM fleet_devices").fetchall()
     finally:
         database.close()

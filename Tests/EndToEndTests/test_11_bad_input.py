@@ -88,7 +88,7 @@ def test_ports_in_use_and_foreign_directories_are_refused(place):
         for daemon in (Agent(place / "a", "--listen", f"127.0.0.1:{port}"), Hub(place / "h", "--listen", f"127.0.0.1:{port}"),
                        Hub(place / "m", "--mqtt-listen", f"127.0.0.1:{port}")):
             done = run(*daemon.arguments(), check=False, timeout=30)
-            refused(done, str(port), "in use")
+            refused(done, str(port), "another program", "listen HOST:PORT")
     first = Agent(place / "one", "--node-name", "dev1").start()
     try:
         second = Agent(place / "two")

@@ -78,6 +78,17 @@ struct PodMachine: Sendable {
 
     func container(named name: String) -> ContainerMachine? { containers.first { $0.plan.name == name } }
 
+    /// Whether something is about to run: its status will change again in a moment.
+    var isLaunching: Bool {
+        if isPreparing { return true }
+        return containers.contains { container in
+            switch container.state {
+            case .fetchingImage, .starting: true
+            case .idle, .blocked, .running, .stopping, .backingOff, .ended: false
+            }
+        }
+    }
+
     var isTerminating: Bool {
         switch stage {
         case .terminating, .tearingDown, .gone: true

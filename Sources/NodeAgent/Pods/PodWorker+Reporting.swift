@@ -7,11 +7,14 @@ import Resources
 extension PodWorker {
     /// Stores the newest state of the pod; states that came meanwhile are folded into one write.
     func publishPending() async {
-        while let view = pendingView {
+        while pendingView != nil {
+            await waitForLaunch()
+            guard let view = pendingView else { break }
             pendingView = nil
             do {
                 try await publish(view)
-                await dropDiscarded()
+                // Not while a successor starts: that is what people wait for.
+                if !isLaunching { await dropDiscarded() }
             } catch let error as StatusError where error.code == 404 || error.code == 409 {
                 break
             } catch {
@@ -22,6 +25,13 @@ extension PodWorker {
             }
         }
         isPublishing = false
+    }
+
+    /// A start takes some 20 ms: storing the state before it would cost a write to flash and tell nobody anything.
+    private func waitForLaunch() async {
+        for _ in 0..<12 {
+            guard isLaunching, (try? await context.clock.sleep(.milliseconds(4))) != nil else { return }
+        }
     }
 
     private func publish(_ view: PodView) async throws {

@@ -71,6 +71,9 @@ actor PodWorker {
         .seconds(max(0, pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30))
     }
 
+    /// Whether the pod is on its way to another state, so that its present one needn't be stored.
+    var isLaunching: Bool { machine?.isLaunching ?? false }
+
     /// The number of a container's current attempt, nil for an unknown container.
     func attempt(of container: String) -> Int? { machine?.container(named: container)?.attempt }
 

@@ -67,9 +67,7 @@ struct HubCommand: AsyncParsableCommand {
             router: router, authenticator: identity.authenticator,
             publicPaths: HTTPServer.defaultPublicPaths.union([HubRoutes.enrolmentPath]),
             onListening: { address.opened($0, remembering: identity) }, logger: logger)
-        let namespaces = Controllers(store: store, recorder: recorder, scope: .namespaces, logger: logger)
-        try await DefaultNamespaces.ensure(in: store)
-        try await Daemon.run([server, hub, namespaces], logger: logger)
+        try await Daemon.run([server, hub, StoreUpkeep(store: store, logger: logger)], logger: logger)
         await store.close()
         withExtendedLifetime(directories) {}
     }

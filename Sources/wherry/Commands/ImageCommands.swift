@@ -66,8 +66,12 @@ struct ImportCommand: AsyncParsableCommand {
         for port in expose { query.append(("changes", "EXPOSE \(port)")) }
         if let workdir { query.append(("changes", "WORKDIR \(workdir)")) }
         if let user { query.append(("changes", "USER \(user)")) }
-        try await ImageStream.print(
-            try LocalClient(client), path: "/images/create", query: query, body: try FileBody.stream(file))
+        do {
+            try await ImageStream.print(
+                try LocalClient(client), path: "/images/create", query: query, body: try FileBody.stream(file))
+        } catch let error as CommandError where !error.description.contains(image) {
+            throw CommandError("cannot import \(file) as \(image): \(error)")
+        }
     }
 }
 
