@@ -18,7 +18,7 @@ run: setup-run static ## hub, broker, agent and the example, until Ctrl-C
 	@deploy/example/run.sh $(STATIC)
 
 test: setup ## every unit and integration test
-	swift test --parallel --num-workers 2
+	swift test
 
 lint:
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests

@@ -8,6 +8,8 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    // The shipped file has a size limit (bench/limits.json); nothing here is bound by arithmetic.
+    .unsafeFlags(["-Osize"], .when(configuration: .release)),
 ]
 
 func capability(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {

@@ -1,6 +1,7 @@
 /// One named thread that runs an actor's jobs in order: for blocking work that must stay off the cooperative pool.
 ///
-/// The thread ends when the executor is released and its queue is empty.
+/// The thread exists while there is work: it starts with the first job and ends after ten idle seconds, so that a quiet
+/// daemon has few threads. Nothing may depend on its identity, such as a parent-death signal.
 public final class ThreadExecutor: SerialExecutor, TaskExecutor {
     private let queue: JobQueue
 
@@ -8,8 +9,7 @@ public final class ThreadExecutor: SerialExecutor, TaskExecutor {
     ///   - name: the thread's name; the kernel keeps 15 bytes.
     ///   - stackSize: bytes.
     public init(name: String, stackSize: Int = 512 << 10) {
-        queue = JobQueue()
-        Thread.start(name: name, stackSize: stackSize) { [queue] in queue.runUntilClosed() }
+        queue = JobQueue(name: name, stackSize: stackSize)
     }
 
     deinit { queue.close() }
@@ -39,15 +39,26 @@ private final class JobQueue: @unchecked Sendable {
         let owner: ThreadExecutor
     }
 
+    private static let idleSeconds = 10
+
+    private let name: String
+    private let stackSize: Int
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var items: [Item] = []
     private var isClosed = false
+    private var hasThread = false
     private var thread: pthread_t?
 
-    init() {
+    init(name: String, stackSize: Int) {
+        self.name = name
+        self.stackSize = stackSize
         pthread_mutex_init(mutex, nil)
-        pthread_cond_init(condition, nil)
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        pthread_cond_init(condition, &attributes)
+        pthread_condattr_destroy(&attributes)
     }
 
     deinit {
@@ -62,8 +73,16 @@ private final class JobQueue: @unchecked Sendable {
     }
 
     func append(_ item: Item) {
-        withLock { items.append(item) }
-        pthread_cond_signal(condition)
+        let needsThread = withLock {
+            items.append(item)
+            defer { hasThread = true }
+            return !hasThread
+        }
+        if needsThread {
+            Thread.start(name: name, stackSize: stackSize) { self.runUntilIdle() }
+        } else {
+            pthread_cond_signal(condition)
+        }
     }
 
     func close() {
@@ -71,7 +90,7 @@ private final class JobQueue: @unchecked Sendable {
         pthread_cond_signal(condition)
     }
 
-    func runUntilClosed() {
+    private func runUntilIdle() {
         withLock { thread = pthread_self() }
         var batch: [Item] = []
         while take(into: &batch) {
@@ -80,12 +99,18 @@ private final class JobQueue: @unchecked Sendable {
         }
     }
 
-    /// Waits for items; false when closed and empty.
+    /// Waits for items; false when the thread shall end: closed or idle, and nothing to do.
     private func take(into batch: inout [Item]) -> Bool {
         withLock {
+            var deadline = timespec()
+            clock_gettime(CLOCK_MONOTONIC, &deadline)
+            deadline.tv_sec += Self.idleSeconds
             while items.isEmpty {
-                if isClosed { return false }
-                pthread_cond_wait(condition, mutex)
+                if isClosed || pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT, items.isEmpty {
+                    hasThread = false
+                    thread = nil
+                    return false
+                }
             }
             swap(&items, &batch)
             return true

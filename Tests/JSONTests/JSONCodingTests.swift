@@ -51,7 +51,7 @@ private final class Base: Codable {
 
     @Test func structSurvivesThereAndBack() throws {
         let pod = Pod(
-            containers: [Container(image: "a", ports: [1, 2], extra: ["x": [1, nil]]), Container(image: "b")],
+            containers: [Container(image: "a", ports: [1, 2], extra: ["x": [1, .null]]), Container(image: "b")],
             labels: ["a.b/c": "d"], phase: .running, weight: 1.5, flag: true, small: 255)
         let value = try JSONValue(encoding: pod)
         #expect(value["containers"]?[1] == ["image": "b"])
@@ -87,7 +87,7 @@ private final class Base: Codable {
 
     @Test func nestedContainersWork() throws {
         let value = try JSONValue(encoding: Base())
-        #expect(value == ["outer": ["inner": "n"], "list": [1, nil]])
+        #expect(value == ["outer": ["inner": "n"], "list": [1, .null]])
         #expect(try value.decode(as: Base.self).name == "n")
     }
 
@@ -102,6 +102,6 @@ private final class Base: Codable {
         #expect(try JSONValue(encoding: JSONValue.array([1])) == [1])
         #expect(try JSONValue.string("a").decode(as: String.self) == "a")
         #expect(try JSONValue.integer(3).decode(as: JSONValue.self) == 3)
-        #expect(try JSONValue.object(["a": nil]).decode(as: [String: Int?].self) == ["a": nil])
+        #expect(try JSONValue.object(["a": .null]).decode(as: [String: Int?].self) == ["a": nil])
     }
 }

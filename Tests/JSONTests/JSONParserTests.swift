@@ -14,7 +14,7 @@ import Testing
     @Test func documentWithEveryTypeIsReadExactly() throws {
         let value = try JSONValue(
             parsing: " {\"a\":[1,-0.5,1e3,true,false,null],\"b\":\"x\\n\\u00e9\\ud83d\\ude00\\/\",\"c\":{}} ")
-        #expect(value == ["a": [1, -0.5, 1000.0, true, false, nil], "b": "x\né😀/", "c": [:]])
+        #expect(value == ["a": [1, -0.5, 1000.0, true, false, .null], "b": "x\né😀/", "c": [:]])
     }
 
     @Test func integersStayExactToTheEndsOfInt64AndBecomeDoublesBeyond() throws {

@@ -20,13 +20,13 @@ import Testing
     }
 
     @Test func prettyTextIsIndented() {
-        let value: JSONValue = ["a": [1, ["b": nil]], "c": [], "d": [:]]
+        let value: JSONValue = ["a": [1, ["b": .null]], "c": [], "d": [:]]
         let text = String(decoding: value.serialized(pretty: true), as: UTF8.self)
         #expect(text == "{\n  \"a\": [\n    1,\n    {\n      \"b\": null\n    }\n  ],\n  \"c\": [],\n  \"d\": {}\n}\n")
     }
 
     @Test func nestedMembersAreSetAndRemoved() {
-        var value: JSONValue = nil
+        var value: JSONValue = .null
         value[path: "metadata", "labels", "a"] = "b"
         #expect(value == ["metadata": ["labels": ["a": "b"]]])
         value[path: "metadata", "labels", "a"] = nil

@@ -11,7 +11,7 @@ import Testing
 
     @Test func mergePatchFollowsTheRFC() throws {
         let result = try apply(
-            .merge, ["a": ["b": nil, "c": ["x": 1, "y": nil]], "l": [1]], ["a": ["b": 1, "d": 2], "l": [2, 3]])
+            .merge, ["a": ["b": .null, "c": ["x": 1, "y": .null]], "l": [1]], ["a": ["b": 1, "d": 2], "l": [2, 3]])
         #expect(result["a"] == ["d": 2, "c": ["x": 1]])
         #expect(result["l"] == [1])
         #expect(throws: StatusError.self) { try apply(.merge, [], [:]) }
@@ -67,7 +67,7 @@ import Testing
                                 "name": "web", "image": "web:2",
                                 "env": [["name": "MODE", "value": "test"], ["$patch": "delete", "name": "POD"]],
                             ],
-                            ["name": "side", "image": "side:1", "command": nil],
+                            ["name": "side", "image": "side:1", "command": .null],
                         ]
                     ]
                 ]
@@ -100,7 +100,7 @@ import Testing
         let volumes = try merged(
             inPod(["volumes": [["$retainKeys": ["name", "emptyDir"], "name": "conf", "emptyDir": [:]]]]))
         #expect(volumes[at: "spec.template.spec.volumes"] == [["name": "conf", "emptyDir": [:]]])
-        let gone = try merged(["metadata": ["labels": nil], "spec": ["replicas": nil]])
+        let gone = try merged(["metadata": ["labels": .null], "spec": ["replicas": .null]])
         #expect(gone[at: "spec.replicas"] == nil)
         #expect(try merged(inPod(["tolerations": []]))[at: "spec.template.spec.tolerations"] == [])
         let dropped = try merged(inPod(["affinity": ["$patch": "delete"]]))

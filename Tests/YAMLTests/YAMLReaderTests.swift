@@ -49,7 +49,7 @@ import YAML
             ("0x1F", .integer(31)), ("0o17", .integer(15)), ("0b11", .integer(3)), ("1_000", .integer(1000)),
             ("1.5", .number(1.5)), (".5", .number(0.5)), ("1e3", .number(1000)), ("1.", .number(1)),
             ("089", .number(89)),
-            ("true", true), ("False", false), ("yes", true), ("off", false), ("n", false), ("~", nil), ("null", nil),
+            ("true", true), ("False", false), ("yes", true), ("off", false), ("n", false), ("~", .null), ("null", .null),
             ("1.2.3", "1.2.3"), ("1:30", "1:30"), ("2001-01-01", "2001-01-01"), ("100m", "100m"),
             ("tRue", "tRue"), ("'1'", "1"), ("\"true\"", "true"), ("!!str 1", "1"), ("!!int 1", .integer(1)),
             ("!!float 1", .number(1)), ("\"\"", ""), ("25%", "25%"), ("\"\\u00e9\\x41\"", "éA"), ("0x", "0x"),

@@ -6,7 +6,7 @@ import YAML
     @Test func objectIsWrittenInBlockStyle() {
         let value: JSONValue = [
             "kind": "Pod", "items": [["a": 1, "b": [1, 2]], [], [[1], [2]]],
-            "metadata": ["labels": [:], "name": "x"], "script": "a\nb\n", "n": nil,
+            "metadata": ["labels": [:], "name": "x"], "script": "a\nb\n", "n": .null,
         ]
         #expect(
             YAMLWriter.write(value) == """

@@ -13,7 +13,7 @@ deploy/static/build-libmosquitto.sh "$libraries"
 swift build --configuration release --scratch-path "$scratch" --product wherry \
     -Xswiftc -static-executable \
     -Xlinker --wrap=__register_frame_info -Xlinker --wrap=__deregister_frame_info \
-    -Xlinker "-L$PWD/$libraries" \
+    -Xlinker --gc-sections -Xlinker --icf=safe -Xlinker "-L$PWD/$libraries" \
     -Xlinker --start-group -Xlinker -lmosquitto -Xlinker -lssl -Xlinker -lcrypto -Xlinker -lsqlite3 -Xlinker -lcgroup \
     -Xlinker -lseccomp -Xlinker -larchive -Xlinker -lyaml -Xlinker -lzstd -Xlinker -lz -Xlinker -lm -Xlinker -lc \
     -Xlinker --end-group
