@@ -84,7 +84,10 @@ let package = Package(
         capability("ContainerRuntime", ["CSeccomp", "Cgroups", "JSON", "Linux", "OCI"]),
         capability(
             "Images",
-            ["CArchive", "JSON", "Linux", "OCI", "SQLite", .asyncHTTPClient, .crypto, .logging, .nioCore, .nioPosix, .nioSSL]),
+            [
+                "CArchive", "JSON", "Linux", "OCI", "SQLite", .asyncHTTPClient, .crypto, .logging, .nioCore, .nioPosix,
+                .nioSSL,
+            ]),
         capability("ContainerEngine", ["Cgroups", "ContainerRuntime", "JSON", "Linux", "OCI", .logging]),
 
         // Objects and the controllers over them.
@@ -118,23 +121,27 @@ let package = Package(
         capability(
             "HTTPServing",
             [
-                "JSON", "Linux", .httpTypes, .hummingbird, .hummingbirdCore, .hummingbirdTLS, .logging, .nioCore, .nioHTTP1,
+                "JSON", "Linux", .httpTypes, .hummingbird, .hummingbirdCore, .hummingbirdTLS, .logging, .nioCore,
+                .nioHTTP1,
                 .nioPosix, .nioSSL, .serviceLifecycle,
             ]),
         capability(
             "KubernetesAPI",
             [
-                "HTTPServing", "JSON", "Linux", "ResourceStore", "Resources", "YAML", .httpTypes, .hummingbird, .logging,
+                "HTTPServing", "JSON", "Linux", "ResourceStore", "Resources", "YAML", .httpTypes, .hummingbird,
+                .logging,
                 .nioCore,
             ]),
         capability(
-            "DockerAPI", ["HTTPServing", "Images", "JSON", "Linux", "OCI", .httpTypes, .hummingbird, .logging, .nioCore]),
+            "DockerAPI",
+            ["HTTPServing", "Images", "JSON", "Linux", "OCI", .httpTypes, .hummingbird, .logging, .nioCore]),
 
         .executableTarget(
             name: "wherry",
             dependencies: [
                 "ContainerEngine", "ContainerRuntime", "DeviceLink", "DockerAPI", "FleetProtocol", "HTTPServing", "Hub",
-                "Identity", "Images", "JSON", "KubernetesAPI", "Linux", "NodeAgent", "OCI", "ResourceStore", "Resources",
+                "Identity", "Images", "JSON", "KubernetesAPI", "Linux", "NodeAgent", "OCI", "ResourceStore",
+                "Resources",
                 "Telemetry", "Workloads", "YAML", .argumentParser, .asyncHTTPClient, .crypto, .httpTypes, .hummingbird,
                 .logging, .nioCore, .nioHTTP1, .nioPosix, .serviceLifecycle, .unixSignals,
             ],
@@ -154,17 +161,33 @@ let package = Package(
         tests("IdentityTests", ["Identity"]),
         tests("CgroupsTests", ["Cgroups", "Linux"]),
         tests("ContainerRuntimeTests", ["Cgroups", "ContainerRuntime", "JSON", "Linux", "OCI"]),
-        tests("ImagesTests", ["Images", "JSON", "Linux", "OCI", "CArchive", "SQLite", .nioCore, .nioPosix, .nioHTTP1, .logging, .crypto]),
+        tests(
+            "ImagesTests",
+            ["Images", "JSON", "Linux", "OCI", "CArchive", "SQLite", .nioCore, .nioPosix, .nioHTTP1, .logging, .crypto]),
         tests("ContainerEngineTests", ["ContainerEngine", "ContainerRuntime", "JSON", "Linux", "OCI", .logging]),
         tests("ResourcesTests", ["JSON", "Resources", "YAML"]),
         tests("ResourceStoreTests", ["JSON", "ResourceStore", "Resources", "SQLite", "Linux"]),
         tests("WorkloadsTests", ["JSON", "ResourceStore", "Resources", "Workloads", .logging, .serviceLifecycle]),
-        tests("NodeAgentTests", ["ContainerEngine", "JSON", "Linux", "NodeAgent", "OCI", "ResourceStore", "Resources", .logging]),
+        tests(
+            "NodeAgentTests",
+            ["ContainerEngine", "JSON", "Linux", "NodeAgent", "OCI", "ResourceStore", "Resources", .logging]),
         tests("FleetProtocolTests", ["FleetProtocol", "JSON", .crypto]),
         tests("MQTTTests", ["MQTT", "Linux"]),
-        tests("DeviceLinkTests", ["DeviceLink", "FleetProtocol", "Identity", "JSON", "Linux", "MQTT", "ResourceStore", "Resources", "SQLite", .crypto, .logging]),
-        tests("HubTests", ["FleetProtocol", "Hub", "Identity", "JSON", "Linux", "MQTT", "ResourceStore", "Resources", "SQLite", .crypto, .logging]),
-        tests("KubernetesAPITests", ["HTTPServing", "JSON", "KubernetesAPI", "Linux", "ResourceStore", "Resources", .hummingbird, .logging]),
+        tests(
+            "DeviceLinkTests",
+            [
+                "DeviceLink", "FleetProtocol", "Identity", "JSON", "Linux", "MQTT", "ResourceStore", "Resources",
+                "SQLite", .crypto, .logging,
+            ]),
+        tests(
+            "HubTests",
+            [
+                "FleetProtocol", "Hub", "Identity", "JSON", "Linux", "MQTT", "ResourceStore", "Resources", "SQLite",
+                .crypto, .logging,
+            ]),
+        tests(
+            "KubernetesAPITests",
+            ["HTTPServing", "JSON", "KubernetesAPI", "Linux", "ResourceStore", "Resources", .hummingbird, .logging]),
     ]
 )
 

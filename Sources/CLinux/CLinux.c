@@ -357,3 +357,9 @@ void *__wrap___deregister_frame_info(const void *begin) {
     (void)begin;
     return NULL;
 }
+
+char *__wrap_swift_copyAuxiliaryExecutablePath(const char *bin, const char *name) {
+    (void)bin;
+    (void)name;
+    return NULL;
+}

@@ -13,6 +13,15 @@ public enum CgroupLayout: String, Sendable {
     public static func detect() throws(CgroupError) -> CgroupLayout { try CgroupMounts.read().layout }
 }
 
+/// The controllers that this machine offers to this process, such as `memory` and `pids`.
+public enum CgroupControllers {
+    /// On a hybrid layout both what v1 has and what cgroup2 has.
+    public static func available() throws(CgroupError) -> Set<String> {
+        let mounts = try CgroupMounts.read()
+        return Set(mounts.v1.keys).union(mounts.unified.map { V2Gap.controllers($0) } ?? [])
+    }
+}
+
 /// Where this process sees which controller.
 struct CgroupMounts: Sendable {
     let layout: CgroupLayout

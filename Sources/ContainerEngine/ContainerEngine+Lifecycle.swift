@@ -14,7 +14,7 @@ extension ContainerEngine {
         let id = request.id
         let storage = layout.storage(id)
         let spec = try RuntimeSpec.make(
-            request, storage: storage, cgroupParent: layout.cgroupParent, usesCgroupV2: usesCgroupV2)
+            withDefaults(request), storage: storage, cgroupParent: layout.cgroupParent, usesCgroupV2: usesCgroupV2)
         if let entry = entries(id), !entry.record.hasExited {
             throw EngineError(.createFailed, "container \(id) exists already")
         }

@@ -12,6 +12,7 @@ public actor ContainerEngine {
     let layout: EngineLayout
     let runtime: ContainerRuntime
     let usesCgroupV2: Bool
+    private let offersPids: Bool
     let clock: any Clock<Duration>
     let logger: Logger
     let watcher: ProcessWatcher
@@ -52,6 +53,7 @@ public actor ContainerEngine {
             dataDirectory: dataDirectory, runDirectory: runDirectory, cgroupParent: cgroupParent)
         self.runtime = runtime
         usesCgroupV2 = (try? CgroupLayout.detect()) == .v2
+        offersPids = (try? CgroupControllers.available())?.contains("pids") ?? false
         self.watcher = watcher
         self.clock = clock
         self.logger = logger
@@ -61,6 +63,14 @@ public actor ContainerEngine {
         logExecutor = ThreadExecutor(name: "engine-logs")
         (watchRequests, requestWatch) = AsyncStream.makeStream()
         (exits, tellExit) = AsyncStream.makeStream()
+    }
+
+    /// The request with the defaults that this machine can keep.
+    func withDefaults(_ request: ContainerRequest) -> ContainerRequest {
+        guard request.resources.pidsLimit == nil, offersPids else { return request }
+        var request = request
+        request.resources.pidsLimit = ResourceRequest.defaultPidsLimit
+        return request
     }
 
     /// Watches the containers' monitors until cancelled. Runs once, beside everything else.

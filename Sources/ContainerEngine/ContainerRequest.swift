@@ -85,7 +85,8 @@ public struct ResourceRequest: Sendable, Hashable {
     public var memoryLimit: Int64?
     /// Bytes below which memory is reclaimed last.
     public var memoryRequest: Int64?
-    public var pidsLimit: Int64 = ResourceRequest.defaultPidsLimit
+    /// Nil is ``defaultPidsLimit`` where the machine has the controller: a default of ours is no reason to fail.
+    public var pidsLimit: Int64?
 
     public static let defaultPidsLimit: Int64 = 4096
 

@@ -156,7 +156,7 @@ extension RuntimeSpec {
             // Memory and swap together: a limit in Kubernetes means no swap beyond it.
             memory: memory.map { Resources.Memory(limit: $0, swap: $0) },
             cpu: cpu == Resources.CPU() ? nil : cpu,
-            pids: Resources.PIDs(limit: request.pidsLimit),
+            pids: request.pidsLimit.map { Resources.PIDs(limit: $0) },
             devices: isPrivileged ? [Resources.DeviceRule(allow: true, access: "rwm")] : nil)
     }
 }

@@ -7,14 +7,14 @@ extension NodeAgent {
     /// A container's log as `kubectl logs` asks for it, read as fast as the caller takes it.
     /// - Throws: ``StatusError`` in Kubernetes' words: no such pod or container, nothing to read yet, no previous run.
     public func logs(_ request: PodLogRequest) async throws -> AsyncThrowingStream<[UInt8], any Error> {
-        try await LogSource(context: context, manager: manager).open(request)
+        try await LogSource(context: context, supervisor: supervisor).open(request)
     }
 }
 
 /// Finds the log file that a request means.
 struct LogSource {
     let context: AgentContext
-    let manager: PodManager
+    let supervisor: PodSupervisor
 
     func open(_ request: PodLogRequest) async throws -> AsyncThrowingStream<[UInt8], any Error> {
         let key = ResourceKey(type: .pod, namespace: request.namespace, name: request.pod)
@@ -22,7 +22,7 @@ struct LogSource {
         let name = try container(request.container, of: pod)
         let status = ((pod.status?.initContainerStatuses ?? []) + (pod.status?.containerStatuses ?? []))
             .first { $0.name == name }
-        let worker = await manager.worker(for: key)
+        let worker = await supervisor.worker(for: key)
         var attempt = await worker?.attempt(of: name) ?? status?.restartCount ?? 0
         let uid = pod.metadata.uid ?? ""
         func path(_ attempt: Int) -> String {

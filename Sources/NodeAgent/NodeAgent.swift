@@ -12,7 +12,7 @@ public import ServiceLifecycle
 /// their monitors and outlive it; a new agent takes them over as they are.
 public struct NodeAgent: Service {
     let context: AgentContext
-    let manager: PodManager
+    let supervisor: PodSupervisor
     private let stopsContainersAtShutdown: Bool
 
     /// - Parameters:
@@ -37,7 +37,7 @@ public struct NodeAgent: Service {
             node: NodeReporter(
                 store: store, nodeName: nodeName, dataDirectory: dataDirectory, clock: agentClock, logger: logger),
             logger: logger)
-        manager = PodManager(context: context)
+        supervisor = PodSupervisor(context: context)
         self.stopsContainersAtShutdown = stopsContainersAtShutdown
     }
 
@@ -47,12 +47,12 @@ public struct NodeAgent: Service {
         await context.node.refresh()
         await withTaskGroup { group in
             group.addTask { await context.engine.run() }
-            group.addTask { await manager.run(adopting: records) }
+            group.addTask { await supervisor.run(adopting: records) }
             group.addTask { await context.node.run() }
             group.addTask { try? await gracefulShutdown() }
             // The first to end is the wait for the shutdown, or everything was cancelled.
             await waitForEnd(in: &group)
-            if stopsContainersAtShutdown && !Task.isCancelled { await manager.stopAll() }
+            if stopsContainersAtShutdown && !Task.isCancelled { await supervisor.stopAll() }
             group.cancelAll()
         }
     }
@@ -62,6 +62,6 @@ public struct NodeAgent: Service {
     /// Ends the work on pods. With `stopContainers`, stops every container within its grace period and removes sandboxes
     /// and mounts; the objects stay and run again with the next start. Call it while ``run()`` runs.
     public func shutdown(stopContainers: Bool) async {
-        if stopContainers { await manager.stopAll() }
+        if stopContainers { await supervisor.stopAll() }
     }
 }

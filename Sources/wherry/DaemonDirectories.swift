@@ -72,7 +72,8 @@ final class DaemonDirectories: Sendable {
                     + " use a newer wherry or another --data-dir")
         }
         guard owner == role else {
-            throw CommandError("data directory \(data) belongs to a wherry \(owner), not to a \(role); give another --data-dir")
+            throw CommandError(
+                "data directory \(data) belongs to a wherry \(owner), not to a \(role); give another --data-dir")
         }
     }
 }

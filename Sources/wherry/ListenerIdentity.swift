@@ -62,7 +62,8 @@ struct ListenerIdentity: Sendable {
     /// The listener's configuration. Without a wish it is the address of the last start, if that is free, else one of
     /// 127.0.0.1 that the kernel chooses.
     func listener(_ wish: ListenAddress?, commonName: String, names: [String]) throws -> TLSListenerConfiguration {
-        let address = wish ?? remembered.flatMap { Self.isFree($0) ? $0 : nil } ?? ListenAddress(host: "127.0.0.1", port: 0)
+        let address =
+            wish ?? remembered.flatMap { Self.isFree($0) ? $0 : nil } ?? ListenAddress(host: "127.0.0.1", port: 0)
         var every = ["localhost", "127.0.0.1", "::1", commonName] + names
         if !["0.0.0.0", "::"].contains(address.host) { every.append(address.host) }
         var seen: Set<String> = []

@@ -8,6 +8,13 @@ import NIOHTTP1
 struct LocalClient: Sendable {
     let socket: String
 
+    /// Says at once that nobody answers, instead of trying again for a while.
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration.singletonConfiguration
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+
     init(_ options: ClientOptions) throws {
         self.init(runDirectory: try DaemonDirectories.absolute(options.run))
     }
@@ -23,7 +30,9 @@ struct LocalClient: Sendable {
     ) async throws -> HTTPClientResponse {
         var address = "http+unix://\(Self.escape(socket, keeping: ""))\(Self.escape(path, keeping: "/"))"
         if !query.isEmpty {
-            address += "?" + query.map { "\(Self.escape($0, keeping: ""))=\(Self.escape($1, keeping: ""))" }
+            address +=
+                "?"
+                + query.map { "\(Self.escape($0, keeping: ""))=\(Self.escape($1, keeping: ""))" }
                 .joined(separator: "&")
         }
         var request = HTTPClientRequest(url: address)
@@ -31,7 +40,7 @@ struct LocalClient: Sendable {
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         request.body = body
         do {
-            return try await HTTPClient.shared.execute(request, timeout: timeout)
+            return try await Self.client.execute(request, timeout: timeout)
         } catch {
             throw CommandError(
                 "no wherry daemon answers at \(socket) (\(error)); start one with `wherry agent` or `wherry hub`,"

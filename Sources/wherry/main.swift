@@ -1,6 +1,6 @@
+import ContainerRuntime
 import Dispatch
 import Linux
-import ContainerRuntime
 import NIOCore
 import NIOPosix
 

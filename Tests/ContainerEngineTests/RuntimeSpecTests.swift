@@ -59,13 +59,14 @@ import Testing
                 $0.resources.cpuLimitMillis = 500
                 $0.resources.cpuRequestMillis = 250
                 $0.resources.memoryLimit = 64 << 20
+                $0.resources.pidsLimit = 100
             })
         let resources = try #require(made.linux.resources)
         #expect(resources.cpu?.quota == 50_000)
         #expect(resources.cpu?.period == 100_000)
         #expect(resources.cpu?.shares == 256)
         #expect(resources.memory?.limit == 64 << 20)
-        #expect(resources.pids?.limit == 4096)
+        #expect(resources.pids?.limit == 100)
     }
 
     @Test func theUsualFourteenCapabilitiesAreTheStart() throws {

@@ -89,7 +89,7 @@ struct EnrolmentTests {
                     try await Enrolment.join(line: line.description, dataDirectory: device.path, device: name))
             } catch {
                 guard error.code == .unreachable, ContinuousClock.now < deadline else { return .failure(error) }
-                try? await Task.sleep(for: .milliseconds(50))
+                try? await Task.sleep(for: .milliseconds(50))  // poll
             }
         }
     }

@@ -101,7 +101,7 @@ final class Fleet: Sendable {
                 return HubSide(connection: connection, signer: signer)
             } catch {
                 guard ContinuousClock.now < deadline else { throw error }
-                try await Task.sleep(for: .milliseconds(50))
+                try await Task.sleep(for: .milliseconds(50))  // poll
             }
         }
     }

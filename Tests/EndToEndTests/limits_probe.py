@@ -65,12 +65,15 @@ def main(directory: str, images: str):
         agent.apply(pod("bomb", ["sh", "-c", "b() { b | b & }; while :; do b; sleep 1; done"],
                         container={"resources": {"limits": {"memory": "128Mi"}}}))
         wait_for(lambda: agent.pod("bomb")["status"].get("phase") == "Running", "the bomb starts")
-        most = 0
+        most, uid = 0, agent.pod("bomb")["metadata"]["uid"]
         for _ in range(50):
             for name, pid in agent.container_pids().items():
-                group = cgroup_files(pid)
+                try:
+                    group = cgroup_files(pid)
+                except OSError:  # it ended meanwhile
+                    continue
                 path = group.get("pids", group.get(""))
-                if path and "bomb" in path or agent.pod("bomb")["metadata"]["uid"] in (path or ""):
+                if path and uid in path:
                     most = max(most, int(read(path + "/pids.current") or 0))
                     result["bombLimit"] = read(path + "/pids.max")
             subprocess.run(["sleep", "0.1"], check=True)

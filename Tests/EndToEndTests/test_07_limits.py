@@ -74,7 +74,7 @@ cat /tmp/pods
 sleep 3
 for group in $(find /sys/fs/cgroup -name cpu.max -path '*wherry*'); do
   d=$(dirname $group)
-  [ -s $d/cgroup.procs ] && echo "group $d cpu=$(cat $d/cpu.max) memory=$(cat $d/memory.max) pids=$(cat $d/pids.current)/$(cat $d/pids.max)"
+  [ -n "$(cat $d/cgroup.procs)" ] && echo "group $d cpu=$(cat $d/cpu.max) memory=$(cat $d/memory.max) pids=$(cat $d/pids.current)/$(cat $d/pids.max)"
 done
 tail -5 /tmp/log
 """

@@ -63,7 +63,7 @@ func eventually(
     let start = MonotonicInstant.now()
     while start.duration(to: .now()) < limit {
         if try await condition() { return }
-        try await ContinuousClock().sleep(for: .milliseconds(20))
+        try await ContinuousClock().sleep(for: .milliseconds(20))  // poll
     }
     Issue.record(what, sourceLocation: location)
 }

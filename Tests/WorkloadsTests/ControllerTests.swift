@@ -65,7 +65,7 @@ final class Cluster: Sendable {
                 return false
             }
             group.addTask {
-                try await Task.sleep(for: .seconds(10))
+                try await Task.sleep(for: .seconds(10))  // the deadline
                 return false
             }
             defer { group.cancelAll() }

@@ -129,3 +129,7 @@ enum {
 // Called by crtbeginT.o in a static program; see docs/adr: with empty bodies the unwinder uses the sorted table in the file.
 void __wrap___register_frame_info(const void *_Nullable begin, void *_Nullable object);
 void *_Nullable __wrap___deregister_frame_info(const void *_Nullable begin);
+
+/// Where the static link puts the Swift runtime's search for its crash reporter (`--wrap`): there is none beside a single
+/// file, and the search ends the program when /proc is not mounted.
+char *_Nullable __wrap_swift_copyAuxiliaryExecutablePath(const char *_Nullable bin, const char *_Nullable name);

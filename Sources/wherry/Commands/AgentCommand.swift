@@ -29,7 +29,8 @@ struct AgentCommand: AsyncParsableCommand {
     var nodeName: String?
     @Option(help: "HOST:PORT of the TLS listener; a free port of 127.0.0.1, kept over restarts, without this.")
     var listen: ListenAddress?
-    @Option(name: .customLong("on-exit"), help: "What becomes of the containers when the agent is stopped: keep or stop.")
+    @Option(
+        name: .customLong("on-exit"), help: "What becomes of the containers when the agent is stopped: keep or stop.")
     var onExit = OnExit.keep
 
     enum OnExit: String, ExpressibleByArgument {
@@ -53,7 +54,8 @@ struct AgentCommand: AsyncParsableCommand {
             watcher: ProcessWatcher(), logger: logger)
         let node = NodeAgent(
             store: store, engine: engine, images: images, nodeName: name, dataDirectory: directories.data,
-            runDirectory: directories.run, clock: clock, recorder: recorder, logger: logger, stopsContainersAtShutdown: onExit == .stop)
+            runDirectory: directories.run, clock: clock, recorder: recorder, logger: logger,
+            stopsContainersAtShutdown: onExit == .stop)
         let readLogs: @Sendable (PodLogRequest) async throws -> AsyncThrowingStream<[UInt8], any Error> = {
             try await node.logs($0)
         }
@@ -63,22 +65,26 @@ struct AgentCommand: AsyncParsableCommand {
 
         let identity = try ListenerIdentity(dataDirectory: directories.data, commonName: "wherry device \(name)")
         let address = ListenerAddress()
+        let metrics = DaemonMetrics(store: store)
         let router = Router(context: ServingContext.self)
         DaemonRoutes(
-            identity: identity, address: address, name: name, metrics: DaemonMetrics.registry(), notReady: { [] }
+            identity: identity, address: address, name: name, metrics: metrics.registry, notReady: { [] }
         ).register(on: router)
         KubernetesRoutes(
             store: store, readLogs: readLogs, version: ServerVersion(release: Wherry.version), logger: logger
         ).register(on: router)
         DockerAPI(
-            images: images, imagesInUse: { Set(await NodeAgent.imagesInUse(by: engine).compactMap { try? Digest(parsing: $0) }) }, dataDirectory: directories.data,
+            images: images,
+            imagesInUse: { Set(await NodeAgent.imagesInUse(by: engine).compactMap { try? Digest(parsing: $0) }) },
+            dataDirectory: directories.data,
             version: Wherry.version
         ).register(on: router)
         let server = HTTPServer(
             unixSocket: directories.socket, claim: claim,
             tls: try identity.listener(listen, commonName: name, names: []), router: router,
             authenticator: identity.authenticator,
-            onListening: { address.opened($0, remembering: identity) }, logger: logger)
+            onListening: { address.opened($0, remembering: identity) }, observe: { metrics.observe($0) },
+            logger: logger)
 
         try await DefaultNamespaces.ensure(in: store)
         let controllers = Controllers(store: store, recorder: recorder, clock: clock, logger: logger)

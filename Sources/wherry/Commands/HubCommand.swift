@@ -17,7 +17,8 @@ import Workloads
 /// `wherry hub`: the fleet's objects, its devices and their broker.
 struct HubCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "hub", abstract: "The fleet daemon: API, device identity, documents; runs mosquitto or uses a broker.")
+        commandName: "hub",
+        abstract: "The fleet daemon: API, device identity, documents; runs mosquitto or uses a broker.")
 
     @OptionGroup var directories: DirectoryOptions
     @OptionGroup var log: LogOptions
@@ -50,10 +51,10 @@ struct HubCommand: AsyncParsableCommand {
         let identity = try ListenerIdentity(
             dataDirectory: directories.data, commonName: "wherry hub", authority: hub.identity.authority)
         let address = ListenerAddress()
-        let metrics = DaemonMetrics.registry()
+        let metrics = DaemonMetrics(store: store)
         let router = Router(context: ServingContext.self)
         DaemonRoutes(
-            identity: identity, address: address, name: "wherry-hub", metrics: metrics,
+            identity: identity, address: address, name: "wherry-hub", metrics: metrics.registry,
             notReady: { await hub.brokerProblem.map { ["broker: \($0)"] } ?? [] }
         ).register(on: router)
         KubernetesRoutes(
@@ -66,7 +67,8 @@ struct HubCommand: AsyncParsableCommand {
             tls: try identity.listener(listen, commonName: "wherry hub", names: advertise.map { [$0] } ?? []),
             router: router, authenticator: identity.authenticator,
             publicPaths: HTTPServer.defaultPublicPaths.union([HubRoutes.enrolmentPath]),
-            onListening: { address.opened($0, remembering: identity) }, logger: logger)
+            onListening: { address.opened($0, remembering: identity) }, observe: { metrics.observe($0) },
+            logger: logger)
         try await Daemon.run([server, hub, StoreUpkeep(store: store, logger: logger)], logger: logger)
         await store.close()
         withExtendedLifetime(directories) {}
@@ -99,7 +101,8 @@ struct HubRoutes {
         router.post("wherry/v1/tokens") { [self] _, _ in
             await answer {
                 guard let current = address.current else {
-                    return Response.failure(503, reason: "ServiceUnavailable", message: "the TLS listener is not open yet")
+                    return Response.failure(
+                        503, reason: "ServiceUnavailable", message: "the TLS listener is not open yet")
                 }
                 let line = try await hub.createToken(hubAddress: reachable(current).description)
                 return Response.json(["line": .string(line)], status: .created)

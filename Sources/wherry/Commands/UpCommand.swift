@@ -77,7 +77,10 @@ private actor Parts {
     /// Starts a daemon and returns when it is ready.
     func start(_ role: String, data: String, run: String, more: [String] = []) async throws {
         let arguments =
-            ["wherry", role, "--data-dir", data, "--run-dir", run, "--log-level", log.level, "--log-format", log.format]
+            [
+                "wherry", role, "--data-dir", data, "--run-dir", run, "--log-level", log.level, "--log-format",
+                log.format,
+            ]
             + more
         // A session of its own: Ctrl-C reaches `wherry up` alone, which then ends its parts in order.
         let process = try ChildProcess.spawn(

@@ -8,7 +8,7 @@ import Resources
 /// Makes the pods that run here match the pods in the store: one worker per pod.
 ///
 /// Level-triggered: a change only says where to look; what is done follows from the object as it is now.
-actor PodManager {
+actor PodSupervisor {
     private let context: AgentContext
     private var workers: [String: PodWorker] = [:]
     private var uidByKey: [ResourceKey: String] = [:]
@@ -167,7 +167,7 @@ actor PodManager {
 
 // MARK: Binding
 
-extension PodManager {
+extension PodSupervisor {
     /// Looks again at the pods that no node took.
     private func bindWaiting() async {
         guard let pods = try? await context.store.list(.pod).items else { return }
@@ -224,7 +224,7 @@ extension PodManager {
 
 // MARK: Orphans and the end
 
-extension PodManager {
+extension PodSupervisor {
     private func sweepPeriodically() async {
         while !Task.isCancelled {
             await sweep()
