@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <sys/auxv.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -363,3 +365,18 @@ char *__wrap_swift_copyAuxiliaryExecutablePath(const char *bin, const char *name
     (void)name;
     return NULL;
 }
+
+static char **program_arguments;
+static int program_argument_count;
+
+__attribute__((constructor)) static void keep_program_arguments(int count, char **arguments) {
+    program_argument_count = count;
+    program_arguments = arguments;
+}
+
+char **wherry_program_arguments(int *count) {
+    *count = program_argument_count;
+    return program_arguments;
+}
+
+const char *wherry_program_path(void) { return (const char *)getauxval(AT_EXECFN); }

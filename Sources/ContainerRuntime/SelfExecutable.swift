@@ -11,8 +11,15 @@ public struct SelfExecutable: Sendable {
     /// The path to start it by, in this process.
     public var path: String { "/proc/self/fd/\(descriptor)" }
 
-    /// Opens the running program.
-    public static func open() throws(SystemError) -> SelfExecutable { try open(path: "/proc/self/exe") }
+    /// Opens the running program; by its path where /proc is not mounted.
+    public static func open() throws(SystemError) -> SelfExecutable {
+        do {
+            return try open(path: "/proc/self/exe")
+        } catch {
+            guard error.errno == .noEntry, let path = Program.path else { throw error }
+            return try open(path: path)
+        }
+    }
 
     /// Opens another build of it, such as a test's probe.
     public static func open(path: String) throws(SystemError) -> SelfExecutable {

@@ -7,10 +7,11 @@ import NIOPosix
 // The order matters. A container's monitor and its init stages are this same file, started again under a hidden verb:
 // they must leave here before any task, event loop or dispatch queue exists, so that they stay small and may fork.
 Process.prepare()
-if let status = RuntimeProcess.runIfRequested(CommandLine.arguments) {
+let arguments = Program.arguments
+if let status = RuntimeProcess.runIfRequested(arguments) {
     exit(status)
 }
-if let status = RuntimeCommandLine.runIfRequested(CommandLine.arguments) {
+if let status = RuntimeCommandLine.runIfRequested(arguments) {
     exit(status)
 }
 
@@ -20,6 +21,6 @@ NIOSingletons.blockingPoolThreadCountSuggestion = 1
 
 // The one root task of the program. A synchronous main keeps the branch above free of the concurrency runtime.
 let root = Task {
-    exit(await Wherry.run(arguments: Array(CommandLine.arguments.dropFirst())))
+    exit(await Wherry.run(arguments: Array(arguments.dropFirst())))
 }
 dispatchMain()

@@ -130,6 +130,11 @@ enum {
 void __wrap___register_frame_info(const void *_Nullable begin, void *_Nullable object);
 void *_Nullable __wrap___deregister_frame_info(const void *_Nullable begin);
 
+/// The arguments as the kernel gave them, kept by a constructor: Swift's own list is read from /proc, which may be missing.
+char *_Nullable *_Nonnull wherry_program_arguments(int *_Nonnull count);
+/// The path by which the kernel started this program (AT_EXECFN).
+const char *_Nullable wherry_program_path(void);
+
 /// Where the static link puts the Swift runtime's search for its crash reporter (`--wrap`): there is none beside a single
 /// file, and the search ends the program when /proc is not mounted.
 char *_Nullable __wrap_swift_copyAuxiliaryExecutablePath(const char *_Nullable bin, const char *_Nullable name);
