@@ -59,7 +59,7 @@ def agent_figures(place: Path):
     agent.start()
     try:
         import_busybox(agent, place)
-        pause(5)
+        pause(12)  # threads without work end after ten seconds
         memory = smaps(agent.process.pid)
         threads = len(list(Path(f"/proc/{agent.process.pid}/task").iterdir()))
         report("agent_pss_kib", "agent idle, PSS", memory["Pss"], "MiB", "Ankaios 11.2, k3s agent 268-275", 1024)
@@ -69,7 +69,6 @@ def agent_figures(place: Path):
         applied = []
         for n in range(7):
             text = json.dumps(pod(f"fast{n}", SLEEP))
-            uid_dir = agent.run_dir / "containers"
             before = set(agent.container_pids())
             began = time.monotonic()
             connection_post(agent, text)
@@ -78,7 +77,6 @@ def agent_figures(place: Path):
             applied.append((time.monotonic() - began) * 1000)
         report("apply_to_running_ms", "apply -> running, image present", statistics.median(applied), "ms",
                "Ankaios 515, k3s 2306 ms")
-        private = [sum(smaps(p)[k] for k in ("Private_Dirty", "Private_Clean")) - 0 for p in agent.monitor_pids()]
         dirty = [smaps(p)["Private_Dirty"] for p in agent.monitor_pids()]
         report("monitor_private_kib", "each further container, private memory", statistics.median(dirty), "KiB",
                "conmon ~1 MB, containerd-shim ~10 MB")
@@ -118,10 +116,14 @@ def connection_post(agent: Agent, text: str):
 
 
 def runtime_against_crun(place: Path):
-    """`/bin/true` in a container, ours and crun's in turn, in a mount namespace without `unified` (crun refuses it)."""
+    """`/bin/true` in a container, ours and crun's in turn, in a mount namespace without `unified` (crun refuses it).
+
+    The states of both are on a tmpfs, as under /run on a device: ours are synced to it.
+    """
     script = HERE / "runtime.py"
     done = run("unshare", "-m", "--propagation", "private", "sh", "-c",
-               "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$0\" \"$@\"", sys.executable, script, WHERRY, place, timeout=600)
+               f"umount /sys/fs/cgroup/unified 2>/dev/null; mkdir {place}/rt; mount -t tmpfs rt {place}/rt;"
+               "exec \"$0\" \"$@\"", sys.executable, script, WHERRY, f"{place}/rt", timeout=600)
     result = json.loads(done.stdout.splitlines()[-1])
     report("run_true_ratio_to_crun", f"/bin/true container, ours/crun ({result['ours']:.1f}/{result['crun']:.1f} ms)",
            result["ratio"], "x", "crun 1.0, runc 2.5-4")

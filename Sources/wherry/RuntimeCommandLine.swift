@@ -43,6 +43,7 @@ enum RuntimeCommandLine {
         let config = try JSONValue(parsing: try Files.read("\(bundle)/config.json"))
         var spec = try RuntimeSpec.decode(config)
         if let path = spec.root?.path, !path.hasPrefix("/") { spec.root?.path = "\(bundle)/\(path)" }
+        if spec.linux.cgroupsPath == nil { spec.linux.cgroupsPath = "/\(id)" }
         let runtime = ContainerRuntime(root: root, executable: try SelfExecutable.open())
         let created = try runtime.create(id: id, spec: spec)
         do {
