@@ -26,7 +26,7 @@ def test_the_file_is_static_stripped_small_and_without_icu():
 def test_it_serves_resolves_and_opens_tls_in_an_empty_root(place):
     """Nothing but the binary, a data directory and a resolv.conf that names a server of ours."""
     root = place / "root"
-    for name in ("data", "run", "etc", "proc"):
+    for name in ("data", "run", "etc"):
         (root / name).mkdir(parents=True)
     shutil.copy(WHERRY, root / "wherry")
     asked = []
