@@ -17,7 +17,9 @@ enum Process {
     /// no container can be made without it. Without the right to mount, the program goes on and may fail later.
     private static func provideProc() {
         let newMountNamespace: Int32 = 0x20000  // CLONE_NEWNS
-        guard access("/proc/self/stat", F_OK) != 0, errno == ENOENT, wherry_unshare(newMountNamespace) == 0 else { return }
+        guard access("/proc/self/stat", F_OK) != 0, errno == ENOENT, wherry_unshare(newMountNamespace) == 0 else {
+            return
+        }
         mkdir("/proc", 0o555)
         let recursivePrivate = UInt(1 << 14 | 1 << 18)  // MS_REC and MS_PRIVATE
         _ = mount(nil, "/", nil, recursivePrivate, nil)
