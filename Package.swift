@@ -8,6 +8,7 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
     // The shipped file has a size limit (bench/limits.json); nothing here is bound by arithmetic.
     .unsafeFlags(["-Osize"], .when(configuration: .release)),
 ]

@@ -52,30 +52,58 @@ public struct Cgroup: Sendable {
         return group
     }
 
-    /// Moves a process into the group, in every hierarchy. In v1 a process is moved thread by thread, and only its main
-    /// thread here: call it while the process has one thread.
-    public func attach(_ pid: pid_t) throws(CgroupError) {
-        try LibCgroup.batch { () throws(CgroupError) in try attach(pid, try CgroupMounts.read()) }
+    /// Runs several operations, on whichever groups, at little more than the price of one: libcgroup reads the mounts once.
+    public static func batch<Value, Failure: Error>(_ body: () throws(Failure) -> Value) throws(Failure) -> Value {
+        try LibCgroup.batch(body)
     }
 
-    private func attach(_ pid: pid_t, _ mounts: CgroupMounts) throws(CgroupError) {
+    /// Which hierarchies a process enters.
+    public enum Hierarchies: Sendable {
+        case all
+        /// All but the one that accounts memory: what the process still has to set up is not charged to the group then. On
+        /// v2, where there is one hierarchy, none.
+        case withoutMemory
+        /// What `withoutMemory` left out.
+        case memory
+    }
+
+    /// Moves a process into the group. In v1 a process is moved thread by thread, and only its main thread here: call it
+    /// while the process has one thread.
+    ///
+    /// The first move after a while waits for the kernel's other readers, 5 to 20 ms; those that follow at once do not.
+    public func attach(_ pid: pid_t, to hierarchies: Hierarchies = .all) throws(CgroupError) {
+        try LibCgroup.batch { () throws(CgroupError) in try attach(pid, hierarchies, try CgroupMounts.read()) }
+    }
+
+    private func attach(
+        _ pid: pid_t, _ hierarchies: Hierarchies, _ mounts: CgroupMounts
+    ) throws(CgroupError) {
         if mounts.layout == .v2 {
-            let directory = try v2Directory(mounts)
-            let parent = String(directory.prefix(upTo: directory.lastIndex(of: "/") ?? directory.endIndex))
-            if let controller = V2Gap.enabledForChildren(parent).first {
-                try check(LibCgroup.attach(pid, path, controller), "move process \(pid) into", controller)
-            } else {
-                try check(V2Gap.attach(pid, directory), "move process \(pid) into")
-            }
-            return
+            guard hierarchies != .withoutMemory else { return }
+            return try attachV2(pid, mounts)
         }
         var moved = false
         for (controller, mount) in mounts.v1.sorted(by: { $0.key < $1.key })
         where Self.joinsV1(controller) && ControlFile.exists(mount + path) {
-            try check(LibCgroup.attach(pid, path, controller), "move process \(pid) into", controller)
             moved = true
+            switch hierarchies {
+            case .all: break
+            case .withoutMemory: if controller == "memory" { continue }
+            case .memory: if controller != "memory" { continue }
+            }
+            try check(LibCgroup.attach(pid, path, controller), "move process \(pid) into", controller)
         }
         guard moved else { throw CgroupError(.notFound, "cgroup \(path) does not exist", errno: ENOENT) }
+    }
+
+    private func attachV2(_ pid: pid_t, _ mounts: CgroupMounts) throws(CgroupError) {
+        let directory = try v2Directory(mounts)
+        let parent = String(directory.prefix(upTo: directory.lastIndex(of: "/") ?? directory.endIndex))
+        if let controller = V2Gap.enabledForChildren(parent).first {
+            try check(LibCgroup.attach(pid, path, controller), "move process \(pid) into", controller)
+        } else {
+            try check(V2Gap.attach(pid, directory), "move process \(pid) into")
+        }
     }
 
     /// Changes limits; those that are nil stay as they are.

@@ -5,7 +5,7 @@ import Synchronization
 /// libcgroup, one call at a time: its tables are global, and only whole operations are exposed.
 ///
 /// A batch begins with `cgroup_init`, which clears and fills an 820 KB mount table, and ends by giving that back to the
-/// kernel (see `CCgroup/shim.h`): without batches the page faults of that table were most of a container's start.
+/// kernel (see `CCgroup/shim.h`): without batches that table was most of a container's start.
 enum LibCgroup {
     private struct State {
         var batches = 0
@@ -30,6 +30,7 @@ enum LibCgroup {
         guard !state.isInitialised else { return 0 }
         // Without a logger cgroup_init installs one on standard output, which is not ours to write to.
         cgroup_set_logger({ _, _, _, _ in }, 0, nil)
+        wherry_cgroup_populate_mount_table()
         let result = cgroup_init()
         if result == 0 { state.isInitialised = true } else { wherry_cgroup_discard_mount_table() }
         return result

@@ -18,12 +18,12 @@ public struct ContainerRecord: Sendable {
     public internal(set) var startedAt: String
 
     /// Digest of the config of the image it was made from, `sha256:…`; empty when the request didn't name one.
-    public var imageID: String { labels[ContainerEngine.imageLabel] ?? "" }
+    public var imageID: String { labels[Engine.imageLabel] ?? "" }
 
     public var isRunning: Bool { if case .running = state { true } else { false } }
 }
 
-/// The end of a container, told once by ``ContainerEngine/exits``.
+/// The end of a container, told once by ``Engine/exits``.
 public struct ContainerExitEvent: Sendable {
     public let id: String
     public let labels: [String: String]

@@ -1,6 +1,6 @@
 public import OCI
 
-/// A container as its user describes it; ``ContainerEngine`` turns it into an OCI runtime configuration.
+/// A container as its user describes it; ``Engine`` turns it into an OCI runtime configuration.
 public struct ContainerRequest: Sendable {
     /// Chosen by the caller, so that asking twice makes one container.
     public var id: String

@@ -24,7 +24,7 @@ final class MonitorHandle: Sendable {
         let monitor: MonitorHandle
     }
 
-    static func made(_ created: ContainerRuntime.Created) -> Made {
+    static func made(_ created: Runtime.Created) -> Made {
         Made(pid: created.pid, monitor: MonitorHandle(pid: created.monitorPid, pidfd: created.monitorPidfd))
     }
 

@@ -23,8 +23,8 @@ extension RuntimeSpec {
         spec.mounts += request.mounts.sorted { $0.destination < $1.destination }.map(mount)
         if request.security.seccomp == .unconfined { spec.wherry.seccomp = .unconfined }
         spec.annotations = request.labels
-        spec.annotations[ContainerEngine.stopSignalLabel] = request.root.config.stopSignal
-        if !request.imageID.isEmpty { spec.annotations[ContainerEngine.imageLabel] = request.imageID }
+        spec.annotations[Engine.stopSignalLabel] = request.root.config.stopSignal
+        if !request.imageID.isEmpty { spec.annotations[Engine.imageLabel] = request.imageID }
         return spec
     }
 

@@ -23,14 +23,15 @@ enum ContainerInit {
     }
 
     static func run(
-        _ directory: ContainerDirectory, joins: [Join], standard: [Int32], gate: Int32, report: Int32
+        _ directory: ContainerDirectory, spec: RuntimeSpec?, joins: [Join], standard: [Int32], gate: Int32,
+        report: Int32
     ) -> Never {
         do {
             try join(joins)
             try arrange(standard + [gate, report])
             wherry_reset_signals()
             try stage("start a session") { try systemCall("setsid") { setsid() } }
-            let spec = try readSpec(directory)
+            let spec = if let spec { spec } else { try readSpec(directory) }
             let launcher = try ProgramLauncher(spec, runtimeRoot: directory.runtimeRoot)
             try expect(goOn)
             try prepare(spec, directory, launcher)

@@ -19,7 +19,7 @@ public enum RuntimeProcess {
         }
     }
 
-    /// Descriptors that `ContainerRuntime.spawn` gives to these processes.
+    /// Descriptors that `Runtime.spawn` gives to these processes.
     static let reportDescriptor: Int32 = 3
     static let requestDescriptor: Int32 = 4
 }

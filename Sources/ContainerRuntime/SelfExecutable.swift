@@ -27,6 +27,23 @@ public struct SelfExecutable: Sendable {
         return SelfExecutable(descriptor: try sealedCopy(path).release())
     }
 
+    /// Starts this program over from such a file, unless it was started that way. For a program whose own clones become
+    /// containers: it is what their `/proc/self/exe` names until their program runs.
+    public static func enter(arguments: [String]) throws(SystemError) {
+        if isProtected() { return }
+        let executable = try open()
+        let list = CStringArray(arguments)
+        try systemCall("execveat", on: "/proc/self/exe") {
+            wherry_exec(nil, executable.descriptor, list.pointer, environ)
+        }
+    }
+
+    private static func isProtected() -> Bool {
+        guard let file = try? FileDescriptor.open("/proc/self/exe", O_RDONLY) else { return false }
+        if wherry_mount_flags(file.rawValue) & Int64(ST_RDONLY) != 0 { return true }
+        return wherry_fcntl_integer(file.rawValue, 1034, 0) & 0x8 != 0  // F_GET_SEALS, F_SEAL_WRITE
+    }
+
     private static func readOnlyClone(_ path: String) -> FileDescriptor? {
         let tree = wherry_open_tree(AT_FDCWD, path, Kernel.openTreeClone | Kernel.openTreeCloexec)
         guard tree >= 0 else { return nil }

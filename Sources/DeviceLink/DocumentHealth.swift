@@ -12,7 +12,7 @@ enum DocumentHealth: Sendable, Hashable {
     case failed(object: String, message: String)
 
     /// Looks at the store's present state; objects that were deleted here do not count.
-    static func of(_ document: Document, in store: ResourceStore) async throws -> DocumentHealth {
+    static func of(_ document: Document, in store: Store) async throws -> DocumentHealth {
         var waiting: DocumentHealth?
         for object in document.objects {
             guard let reference = FleetProtocol.ObjectReference(of: object),

@@ -8,7 +8,7 @@ import Resources
 ///
 /// An Event that repeats is spooled again only when its count has doubled: a crash loop must not write to flash for ever.
 struct EventSpooler: Sendable {
-    let store: ResourceStore
+    let store: Store
     let outbox: Outbox
     let clock: any Clock<Duration>
     let logger: Logger

@@ -21,7 +21,7 @@ actor LinkCore {
     static let buildTime: Int64 = 1_767_225_600
 
     let identity: DeviceIdentity
-    let store: ResourceStore
+    let store: Store
     let nodeName: String
     let recorder: EventRecorder
     let logger: Logger
@@ -45,7 +45,7 @@ actor LinkCore {
     private(set) var lastError: String?
 
     init(
-        identity: DeviceIdentity, store: ResourceStore, nodeName: String, healthDeadline: Duration, logger: Logger
+        identity: DeviceIdentity, store: Store, nodeName: String, healthDeadline: Duration, logger: Logger
     ) {
         self.identity = identity
         self.store = store

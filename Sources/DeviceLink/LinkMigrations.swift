@@ -1,6 +1,6 @@
 public import SQLite
 
-extension DeviceLink {
+extension HubLink {
     /// The link's tables in state.db; range 200–299.
     public static let migrations: [Migration] = [
         Migration(

@@ -7,7 +7,7 @@ import Resources
 
 /// One connection's conversation with the hub, from hello to goodbye.
 struct LinkSession: Sendable {
-    let link: DeviceLink
+    let link: HubLink
     let identity: DeviceIdentity
     let core: LinkCore
     let outbox: Outbox

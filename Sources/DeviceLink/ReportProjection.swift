@@ -33,7 +33,7 @@ struct ReportProjection: Sendable {
     }
 
     /// Every object, in messages of bounded size; from here on deltas are relative to it.
-    mutating func full(_ store: ResourceStore, nodeName: String) async throws -> [Report] {
+    mutating func full(_ store: Store, nodeName: String) async throws -> [Report] {
         var entries: [Report.Entry] = []
         for type in Self.types.sorted(by: { $0.plural < $1.plural }) {
             for resource in try await store.list(type).items {
@@ -49,7 +49,7 @@ struct ReportProjection: Sendable {
     }
 
     /// What differs from what was reported, among `keys`.
-    mutating func delta(_ keys: Set<ResourceKey>, _ store: ResourceStore, nodeName: String) async throws -> [Report] {
+    mutating func delta(_ keys: Set<ResourceKey>, _ store: Store, nodeName: String) async throws -> [Report] {
         var entries: [Report.Entry] = []
         for key in keys.sorted(by: { $0.description < $1.description }) {
             let reference = key.reference

@@ -13,13 +13,13 @@ public import ServiceLifecycle
 /// Every loop is level-triggered: it looks at the store's present objects and the devices' present records, and what it sends can
 /// always be found again from them. Anything that a device is told was committed before.
 public actor FleetHub: Service {
-    /// The hub's tables, for `ResourceStore.init`.
+    /// The hub's tables, for `Store.init`.
     public static let migrations: [Migration] = FleetSchema.migrations
 
     /// The fleet's keys; also issues the certificate of the hub's TLS listener.
     public nonisolated let identity: HubIdentity
     let configuration: HubConfiguration
-    let store: ResourceStore
+    let store: Store
     let recorder: EventRecorder
     let clock: any Clock<Duration>
     let logger: Logger
@@ -59,7 +59,7 @@ public actor FleetHub: Service {
     ///   - watcher: tells when the broker ends.
     /// - Throws: ``HubError``.
     public init(
-        configuration: HubConfiguration, store: ResourceStore, recorder: EventRecorder,
+        configuration: HubConfiguration, store: Store, recorder: EventRecorder,
         clock: any Clock<Duration> = ContinuousClock(), logger: Logger
     ) async throws {
         let records = try await store.withDatabase { try DeviceRecord.all($0) }
@@ -276,7 +276,7 @@ public actor FleetHub: Service {
     // MARK: Settings
 
     /// A free port is chosen once and kept: devices have it in their configuration.
-    private static func settlePort(_ wished: ListenAddress, _ store: ResourceStore) async throws -> ListenAddress {
+    private static func settlePort(_ wished: ListenAddress, _ store: Store) async throws -> ListenAddress {
         guard wished.port == 0 else { return wished }
         let key = "mqtt-port \(wished.host)"
         if let text = try await store.withDatabase({ try FleetSettings.value(key, $0) }), let port = Int(text) {
@@ -287,7 +287,7 @@ public actor FleetHub: Service {
         return ListenAddress(host: wished.host, port: port)
     }
 
-    private static func brokerNames(_ listen: ListenAddress, _ store: ResourceStore) async throws -> [String] {
+    private static func brokerNames(_ listen: ListenAddress, _ store: Store) async throws -> [String] {
         var buffer = [CChar](repeating: 0, count: 256)
         var names = ["localhost", "127.0.0.1", "::1"]
         if gethostname(&buffer, 255) == 0 {
@@ -301,7 +301,7 @@ public actor FleetHub: Service {
         return Array(Set(names.filter { !$0.isEmpty })).sorted()
     }
 
-    static func revoked(_ store: ResourceStore) async throws -> (serials: [String], devices: [String]) {
+    static func revoked(_ store: Store) async throws -> (serials: [String], devices: [String]) {
         try await store.withDatabase { connection in
             let serials = try connection.query("SELECT serial FROM fleet_revoked", []) { $0.text(0) }
             // A name that was given again is not denied: its old certificate is on the list.

@@ -7,7 +7,7 @@ public import Logging
 public import ResourceStore
 public import Resources
 
-/// The Kubernetes API over a ``ResourceStore/ResourceStore``: `/version`, `/api`, `/apis` and `/openapi/v3`.
+/// The Kubernetes API over a store: `/version`, `/api`, `/apis` and `/openapi/v3`.
 ///
 /// It translates and decides nothing: admission, versions and deletion rules are the store's and the object model's.
 public struct KubernetesRoutes: Sendable {
@@ -16,7 +16,7 @@ public struct KubernetesRoutes: Sendable {
     /// Opens a container's log; each piece is sent at once.
     public typealias LogReader = @Sendable (PodLogRequest) async throws -> AsyncThrowingStream<[UInt8], any Error>
 
-    let store: ResourceStore
+    let store: Store
     let readLogs: LogReader
     let version: ServerVersion
     let admitWrite: WriteGate?
@@ -27,7 +27,7 @@ public struct KubernetesRoutes: Sendable {
     /// - Parameters:
     ///   - showsLastContact: adds the column LAST-CONTACT to nodes and shows lost ones as `Unknown`: for a hub.
     public init(
-        store: ResourceStore,
+        store: Store,
         readLogs: @escaping LogReader,
         version: ServerVersion,
         admitWrite: WriteGate? = nil,

@@ -5,6 +5,12 @@ public enum WallClock {
         clock_gettime(CLOCK_REALTIME, &time)
         return (Int64(time.tv_sec), Int32(time.tv_nsec))
     }
+
+    /// The present time as RFC 3339 text with nanoseconds.
+    public static func timestamp() -> String {
+        let now = now()
+        return RFC3339.format(seconds: now.seconds, nanoseconds: now.nanoseconds, digits: 9)
+    }
 }
 
 /// A moment on the boot-time clock, which counts suspended time and never jumps.

@@ -1,4 +1,4 @@
-public import JSON
+import JSON
 
 /// What a manifest address answers: an index or a manifest, told apart strictly.
 ///

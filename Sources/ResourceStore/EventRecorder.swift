@@ -5,14 +5,14 @@ public import Resources
 /// Events live in memory: best effort, nothing is written to disk, and a failure to note one never disturbs the work
 /// that it tells about.
 public struct EventRecorder: Sendable {
-    private let store: ResourceStore
+    private let store: Store
     private let component: String
     private let host: String
 
     /// - Parameters:
     ///   - component: who reports, such as `deployment-controller`.
     ///   - host: the node it runs on; empty for none.
-    public init(store: ResourceStore, component: String, host: String = "") {
+    public init(store: Store, component: String, host: String = "") {
         self.store = store
         self.component = component
         self.host = host

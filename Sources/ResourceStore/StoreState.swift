@@ -131,7 +131,7 @@ final class StoreState {
         (error as? SQLiteError).map { StatusError.storage($0) } ?? error
     }
 
-    /// See ``ResourceStore/snapshotIfDue(interval:)``; takes the reserve back as well.
+    /// See ``Store/snapshotIfDue(interval:)``; takes the reserve back as well.
     func snapshotIfDue(interval: Int64) throws -> Bool {
         if !reserveIsFilled { reserveIsFilled = reserve.fill() }
         let connection = try connection()

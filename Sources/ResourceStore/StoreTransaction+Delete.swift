@@ -6,7 +6,7 @@ extension StoreTransaction {
     static let foregroundFinalizer = "foregroundDeletion"
     static let orphanFinalizer = "orphan"
 
-    /// Deletes or marks; see ``ResourceStore/delete(_:_:)``.
+    /// Deletes or marks; see ``Store/delete(_:_:)``.
     @discardableResult
     public func delete(_ key: ResourceKey, _ options: DeleteOptions = DeleteOptions()) throws -> DeleteOutcome {
         let (old, row) = try row(key)

@@ -2,7 +2,7 @@ internal import JSON
 public import Resources
 
 extension StoreTransaction {
-    /// Stores a changed object; see ``ResourceStore/replace(_:subresource:dryRun:)``.
+    /// Stores a changed object; see ``Store/replace(_:subresource:dryRun:)``.
     @discardableResult
     public func replace(_ resource: Resource, subresource: Subresource = .none) throws -> Resource {
         let (old, row) = try row(resource.key)

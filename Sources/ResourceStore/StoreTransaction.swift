@@ -61,7 +61,7 @@ public final class StoreTransaction {
     /// The date, for timestamps in objects.
     public var now: Timestamp { Timestamp(seconds: state.environment.now()) }
 
-    /// Stores a new object; see ``ResourceStore/create(_:dryRun:)``.
+    /// Stores a new object; see ``Store/create(_:dryRun:)``.
     @discardableResult
     public func create(_ resource: Resource) throws -> Resource {
         var new = resource

@@ -7,13 +7,13 @@ internal import Resources
 /// Level-triggered: a lost notice costs latency only, since everything is looked at again at the start and a plan
 /// depends on the present state alone.
 struct ControlLoop: Sendable {
-    let store: ResourceStore
+    let store: Store
     let recorder: EventRecorder
     let clock: any Clock<Duration>
     let logger: Logger
     private let ages: AgeTracker
 
-    init(store: ResourceStore, recorder: EventRecorder, clock: any Clock<Duration>, logger: Logger) {
+    init(store: Store, recorder: EventRecorder, clock: any Clock<Duration>, logger: Logger) {
         self.store = store
         self.recorder = recorder
         self.clock = clock

@@ -6,13 +6,13 @@ public import ServiceLifecycle
 ///
 /// They need nothing but the store: no network, no hub, no right date. Idle they neither wake up nor write.
 public struct Controllers: Service {
-    private let store: ResourceStore
+    private let store: Store
     private let loop: ControlLoop
     private let upkeep: StoreUpkeep
 
     /// - Parameter clock: a monotonic clock for every delay and duration.
     public init(
-        store: ResourceStore, recorder: EventRecorder, clock: any Clock<Duration> = ContinuousClock(),
+        store: Store, recorder: EventRecorder, clock: any Clock<Duration> = ContinuousClock(),
         logger: Logger
     ) {
         self.store = store
@@ -35,11 +35,11 @@ public struct Controllers: Service {
 
 /// Keeps a verified snapshot of the database, a day old at most when anything changes.
 public struct StoreUpkeep: Service {
-    private let store: ResourceStore
+    private let store: Store
     private let clock: any Clock<Duration>
     private let logger: Logger
 
-    public init(store: ResourceStore, clock: any Clock<Duration> = ContinuousClock(), logger: Logger) {
+    public init(store: Store, clock: any Clock<Duration> = ContinuousClock(), logger: Logger) {
         self.store = store
         self.clock = clock
         self.logger = logger

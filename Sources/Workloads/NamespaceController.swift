@@ -29,7 +29,7 @@ public enum DefaultNamespaces {
     public static let names = ["default", "kube-system", "kube-public", "kube-node-lease"]
 
     /// Makes the missing ones; writes nothing when all are there.
-    public static func ensure(in store: ResourceStore) async throws {
+    public static func ensure(in store: Store) async throws {
         try await store.transaction { transaction in
             for name in names {
                 let namespace = Resource(value: ["metadata": ["name": .string(name)]], type: .namespace)

@@ -32,7 +32,7 @@ struct DaemonMetrics: Sendable {
     private let requests: Counter
     private let durations: Histogram
 
-    init(store: ResourceStore) {
+    init(store: Store) {
         requests = registry.counter(
             "wherry_http_requests_total", help: "Answered HTTP requests.", labels: ["listener", "method", "code"])
         durations = registry.histogram(
@@ -47,7 +47,7 @@ struct DaemonMetrics: Sendable {
         if !request.isStream { durations.observe(request.duration, "\(request.listener)") }
     }
 
-    private static func objects(in store: ResourceStore) async -> MetricFamily {
+    private static func objects(in store: Store) async -> MetricFamily {
         var samples: [MetricFamily.Sample] = []
         for type in ResourceType.all {
             let count = (try? await store.list(type).items.count) ?? 0

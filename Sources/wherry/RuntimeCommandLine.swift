@@ -1,7 +1,5 @@
 import ContainerRuntime
-import JSON
 import Linux
-import OCI
 
 /// `wherry runtime [--root DIR] run --bundle DIR ID`: one container from an OCI bundle, in the foreground.
 ///
@@ -27,6 +25,7 @@ enum RuntimeCommandLine {
         }
         guard words.count == 2, words[0] == "run" else { return usage("give a container's name") }
         do {
+            try SelfExecutable.enter(arguments: arguments)
             return try run(words[1], bundle: try DaemonDirectories.absolute(bundle), root: root)
         } catch {
             Wherry.write(toStandardError: "wherry: \(error)")
@@ -40,24 +39,8 @@ enum RuntimeCommandLine {
     }
 
     private static func run(_ id: String, bundle: String, root: String) throws -> Int32 {
-        let config = try JSONValue(parsing: try Files.read("\(bundle)/config.json"))
-        var spec = try RuntimeSpec.decode(config)
-        if let path = spec.root?.path, !path.hasPrefix("/") { spec.root?.path = "\(bundle)/\(path)" }
-        if spec.linux.cgroupsPath == nil { spec.linux.cgroupsPath = "/\(id)" }
-        let runtime = ContainerRuntime(root: root, executable: try SelfExecutable.open())
-        let created = try runtime.create(id: id, spec: spec)
-        do {
-            try runtime.start(id)
-        } catch {
-            try? runtime.delete(id, force: true)
-            throw error
-        }
-        var watched = pollfd(fd: created.monitorPidfd, events: Int16(POLLIN), revents: 0)
-        while poll(&watched, 1, -1) < 0, errno == EINTR {}
-        close(created.monitorPidfd)
-        _ = ChildProcess.reap(created.monitorPid)
-        let exit = try runtime.settle(id)
-        try runtime.delete(id)
+        let runtime = Runtime(root: root, executable: try SelfExecutable.open())
+        let exit = try runtime.run(id: id, bundle: Bundle(path: bundle))
         return exit.code
     }
 }

@@ -24,6 +24,13 @@ if find Sources -mindepth 1 -maxdepth 1 -type d | grep -E '(Utils|Helpers|Common
     echo "banned: target names that say nothing" >&2
     status=1
 fi
+for module in Sources/*/; do
+    module=$(basename "$module")
+    if git grep -nE --untracked "\\b(class|struct|enum|actor|protocol|typealias) $module\\b" -- "Sources/$module/*.swift"; then
+        echo "banned: a type with the name of its module hides the module in qualified names" >&2
+        status=1
+    fi
+done
 # Concurrency's escape hatches only ever fall; each carries a comment that names its lock.
 limit=$(python3 -c 'import json; print(json.load(open("bench/limits.json"))["unchecked_sendable"])')
 count=$(git grep -hE --untracked '@unchecked Sendable|nonisolated\(unsafe\)' -- 'Sources/*.swift' | wc -l)

@@ -17,7 +17,7 @@ struct ExecTests {
 
     private func exec(
         _ arguments: [String], user: RuntimeSpec.User = .init(), timeout: Duration? = nil
-    ) throws -> ContainerRuntime.ExecResult {
+    ) throws -> Runtime.ExecResult {
         let process = RuntimeSpec.Process(
             args: arguments, env: ["PATH=/bin"], user: user,
             capabilities: .allowing(RuntimeSpec.Capabilities.defaultNames))
@@ -25,7 +25,7 @@ struct ExecTests {
             try fixture.runtime.exec(id: "host", process: process, timeout: timeout))
     }
 
-    private func text(_ result: ContainerRuntime.ExecResult) -> String {
+    private func text(_ result: Runtime.ExecResult) -> String {
         String(decoding: result.output, as: UTF8.self)
     }
 

@@ -103,7 +103,7 @@ struct LifecycleTests {
 
     @Test func `the exit is recorded while no agent is there`() throws {
         let created = try fixture.runtime.create(id: "alone", spec: try fixture.spec(["sh", "-c", "exit 7"]))
-        let other = ContainerRuntime(
+        let other = Runtime(
             root: fixture.runtime.root, executable: try SelfExecutable.open(path: try #require(RuntimeFixture.probe)))
         try other.start("alone")
         try fixture.wait(created)

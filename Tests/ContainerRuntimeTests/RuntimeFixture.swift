@@ -7,7 +7,7 @@ import Testing
 /// A runtime with a root of its own and a busybox image; removes every container it made.
 final class RuntimeFixture {
     let directory: String
-    let runtime: ContainerRuntime
+    let runtime: Runtime
     let image: String
     private var counter = 0
     private let tag: String
@@ -47,7 +47,7 @@ final class RuntimeFixture {
         try Files.makeDirectories(directory, mode: 0o700)
         image = directory + "/image"
         try Self.makeImage(image)
-        runtime = ContainerRuntime(
+        runtime = Runtime(
             root: directory + "/containers", executable: try SelfExecutable.open(path: try #require(Self.probe)))
     }
 
@@ -125,7 +125,7 @@ final class RuntimeFixture {
     }
 
     /// Waits for a monitor, for at most 20 seconds.
-    func wait(_ created: ContainerRuntime.Created) throws {
+    func wait(_ created: Runtime.Created) throws {
         var entry = pollfd(fd: created.monitorPidfd, events: Int16(POLLIN), revents: 0)
         try #require(poll(&entry, 1, 20_000) == 1)
         close(created.monitorPidfd)

@@ -13,7 +13,7 @@ import Testing
 struct DeviceLinkTests {
     let fleet: Fleet
     let device: Scratch
-    let store: ResourceStore
+    let store: Store
 
     init() async throws {
         fleet = try Fleet()
@@ -24,20 +24,20 @@ struct DeviceLinkTests {
     }
 
     private func link(
-        readLogs: @escaping DeviceLink.LogReader = { _ in AsyncThrowingStream { $0.finish() } }
-    ) -> DeviceLink {
+        readLogs: @escaping HubLink.LogReader = { _ in AsyncThrowingStream { $0.finish() } }
+    ) -> HubLink {
         var timing = LinkTiming()
         timing.identityPoll = .milliseconds(50)
         timing.reconnectBase = .milliseconds(50)
         timing.reconnectCap = .milliseconds(300)
         timing.reconnectSpread = .milliseconds(50)
-        return DeviceLink(
+        return HubLink(
             store: store, spoolPath: device.path + "/spool.db", dataDirectory: device.path, nodeName: "dev-1",
             agentVersion: "0.1.0", readLogs: readLogs, timing: timing, logger: .silent)
     }
 
     /// Runs `body` beside a running device.
-    private func withDevice(_ link: DeviceLink, _ body: @Sendable () async throws -> Void) async throws {
+    private func withDevice(_ link: HubLink, _ body: @Sendable () async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await link.run() }
             try await body()
@@ -163,7 +163,7 @@ struct DeviceLinkTests {
         try fleet.enrol(device.path)
         let hub = try await fleet.hub()
         let lines = [UInt8](repeating: 65, count: 70_000)
-        let reader: DeviceLink.LogReader = { request in
+        let reader: HubLink.LogReader = { request in
             guard request.pod == "there" else {
                 throw StatusError(code: 404, reason: .notFound, message: "pods \"\(request.pod)\" not found")
             }

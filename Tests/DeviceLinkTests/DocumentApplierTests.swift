@@ -8,7 +8,7 @@ import Testing
 
 struct DocumentApplierTests {
     let scratch: Scratch
-    let store: ResourceStore
+    let store: Store
 
     init() async throws {
         scratch = try Scratch()

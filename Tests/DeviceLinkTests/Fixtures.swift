@@ -20,8 +20,8 @@ final class Scratch: Sendable {
     }
     deinit { try? Files.removeTree(path) }
 
-    func store() async throws -> ResourceStore {
-        let store = try ResourceStore(path: path + "/state.db", migrations: DeviceLink.migrations)
+    func store() async throws -> Store {
+        let store = try Store(path: path + "/state.db", migrations: HubLink.migrations)
         if try await store.find(ResourceKey(type: .namespace, namespace: nil, name: "default")) == nil {
             _ = try await store.create(
                 Resource(value: ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": "default"]]))

@@ -27,7 +27,7 @@ final class Outputs: Sendable {
 
 struct LinkCoreTests {
     let scratch: Scratch
-    let store: ResourceStore
+    let store: Store
     let signer: Signer
     let core: LinkCore
     let outputs = Outputs()
@@ -43,7 +43,7 @@ struct LinkCoreTests {
         await core.setSink { outputs.add($0) }
     }
 
-    static func makeCore(_ signer: Signer, _ scratch: Scratch, _ store: ResourceStore) throws -> LinkCore {
+    static func makeCore(_ signer: Signer, _ scratch: Scratch, _ store: Store) throws -> LinkCore {
         let identity = try DeviceIdentity(signer.response(), DeviceIdentity.Paths(dataDirectory: scratch.path))
         return LinkCore(
             identity: identity, store: store, nodeName: "dev-1", healthDeadline: .seconds(600), logger: .silent)

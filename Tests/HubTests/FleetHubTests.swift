@@ -14,9 +14,9 @@ import Testing
 @Suite(.serialized, .enabled(if: isBrokerInstalled, "needs mosquitto"))
 struct FleetHubTests {
     private func withHub(
-        _ scratch: Scratch, _ body: @escaping @Sendable (FleetHub, ResourceStore) async throws -> Void
+        _ scratch: Scratch, _ body: @escaping @Sendable (FleetHub, Store) async throws -> Void
     ) async throws {
-        let store = try ResourceStore(path: scratch.path + "/state.db", migrations: FleetHub.migrations)
+        let store = try Store(path: scratch.path + "/state.db", migrations: FleetHub.migrations)
         let hub = try await FleetHub(
             configuration: HubConfiguration(dataDirectory: scratch.path, runDirectory: scratch.path + "/run"),
             store: store, recorder: EventRecorder(store: store, component: "hub"), logger: Logger(label: "hub"))
@@ -239,7 +239,7 @@ struct FleetHubTests {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(blocker, $0, 16) }
         }
         try #require(bound == 0 && listen(blocker, 1) == 0)
-        let store = try ResourceStore(path: scratch.path + "/state.db", migrations: FleetHub.migrations)
+        let store = try Store(path: scratch.path + "/state.db", migrations: FleetHub.migrations)
         let hub = try await FleetHub(
             configuration: HubConfiguration(
                 dataDirectory: scratch.path, runDirectory: scratch.path + "/run",
@@ -256,7 +256,7 @@ struct FleetHubTests {
         await store.close()
     }
 
-    private func ready(_ store: ResourceStore, _ name: String) async throws -> JSONValue? {
+    private func ready(_ store: Store, _ name: String) async throws -> JSONValue? {
         try await store.find(ResourceKey(type: .node, namespace: nil, name: name))?
             .value[path: "status", "conditions"]?.arrayValue?.first { $0["type"] == "Ready" }
     }

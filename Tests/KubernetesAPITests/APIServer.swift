@@ -12,7 +12,7 @@ import Testing
 /// A real server on a unix socket in a directory of its own, over a real store.
 struct APIServer {
     let directory: String
-    let store: ResourceStore
+    let store: Store
     var socket: String { directory + "/wherry.sock" }
 
     /// Runs `body` against a server that listens, and stops it.
@@ -22,7 +22,7 @@ struct APIServer {
         try #require(made != nil)
         let directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         defer { try? Files.removeTree(directory) }
-        let store = try ResourceStore(path: directory + "/state.db")
+        let store = try Store(path: directory + "/state.db")
         let namespace: JSONValue = ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": "default"]]
         if try await store.find(ResourceKey(type: .namespace, namespace: nil, name: "default")) == nil {
             _ = try await store.create(Admission.create(namespace, type: .namespace, namespace: nil).resource)

@@ -8,7 +8,7 @@ import Testing
 /// A store in a folder of its own, with an environment that a test can turn.
 final class Fixture {
     let folder: String
-    let store: ResourceStore
+    let store: Store
     var path: String { folder + "/state.db" }
 
     init(folder: String? = nil, historyLimit: Int = 4096, uptime: @escaping @Sendable () -> Int64 = { 0 }) async throws
@@ -16,7 +16,7 @@ final class Fixture {
         self.folder = try folder ?? Self.makeFolder()
         var environment = StoreEnvironment.system
         environment.uptime = uptime
-        store = try ResourceStore(
+        store = try Store(
             path: self.folder + "/state.db", historyLimit: historyLimit, environment: environment)
         if try await store.find(Self.namespaceKey("default")) == nil {
             _ = try await store.create(Self.namespace("default"))

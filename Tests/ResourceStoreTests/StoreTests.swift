@@ -284,7 +284,7 @@ import Testing
 
     @Test func `a proper close opens clean and removes the log`() async throws {
         let folder = try Fixture.makeFolder()
-        let store = try ResourceStore(path: folder + "/state.db")
+        let store = try Store(path: folder + "/state.db")
         _ = try await store.create(Fixture.namespace("default"))
         await store.close()
         #expect(try Files.listDirectory(folder).sorted() == ["state.db", "state.db.reserve"])
@@ -293,7 +293,7 @@ import Testing
 
     @Test func `a damaged database comes back from its snapshot with far higher versions`() async throws {
         let folder = try Fixture.makeFolder()
-        let store = try ResourceStore(path: folder + "/state.db")
+        let store = try Store(path: folder + "/state.db")
         _ = try await store.create(Fixture.namespace("default"))
         #expect(try await store.snapshotIfDue())
         #expect(try await !store.snapshotIfDue(), "nothing changed since")
@@ -308,10 +308,10 @@ import Testing
 
     @Test func `a database of a newer version is refused`() async throws {
         let folder = try Fixture.makeFolder()
-        let store = try ResourceStore(
+        let store = try Store(
             path: folder + "/state.db", migrations: [Migration(id: 399, sql: "CREATE TABLE x (y)")])
         await store.close()
-        let error = #expect(throws: SQLiteError.self) { try ResourceStore(path: folder + "/state.db") }
+        let error = #expect(throws: SQLiteError.self) { try Store(path: folder + "/state.db") }
         #expect(error?.code == .newerSchema)
         try Files.removeTree(folder)
     }

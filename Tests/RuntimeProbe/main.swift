@@ -1,4 +1,4 @@
-// The program that the runtime's tests give to ContainerRuntime: the hidden verbs and nothing else.
+// The program that the runtime's tests give to Runtime: the hidden verbs and nothing else.
 import ContainerRuntime
 import Linux
 

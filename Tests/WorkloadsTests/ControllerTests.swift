@@ -15,7 +15,7 @@ import Testing
 
 /// A store with running controllers, in a folder of its own.
 final class Cluster: Sendable {
-    let store: ResourceStore
+    let store: Store
     private let folder: String
 
     init() throws {
@@ -24,7 +24,7 @@ final class Cluster: Sendable {
             buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
         }
         folder = try #require(path)
-        store = try ResourceStore(path: folder + "/state.db")
+        store = try Store(path: folder + "/state.db")
     }
 
     deinit {
@@ -55,7 +55,7 @@ final class Cluster: Sendable {
     /// Waits until `condition` holds, looking again after every change; fails after ten seconds.
     func eventually(
         _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation,
-        _ condition: @escaping @Sendable (ResourceStore) async throws -> Bool
+        _ condition: @escaping @Sendable (Store) async throws -> Bool
     ) async throws {
         let feed = store.changes(of: Set(ResourceType.all))
         let met = try await withThrowingTaskGroup(of: Bool.self) { group in

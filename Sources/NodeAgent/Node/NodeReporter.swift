@@ -8,7 +8,7 @@ import Resources
 ///
 /// The object is written when something changed. A heartbeat is no change, and so costs no write to flash.
 actor NodeReporter {
-    private let store: ResourceStore
+    private let store: Store
     private let nodeName: String
     private let dataDirectory: String
     private let clock: AgentClock
@@ -19,7 +19,7 @@ actor NodeReporter {
     private static let interval = Duration.seconds(15)
     private static let runtimeVersion = "0.1"
 
-    init(store: ResourceStore, nodeName: String, dataDirectory: String, clock: AgentClock, logger: Logger) {
+    init(store: Store, nodeName: String, dataDirectory: String, clock: AgentClock, logger: Logger) {
         self.store = store
         self.nodeName = nodeName
         self.dataDirectory = dataDirectory

@@ -6,8 +6,8 @@ import Resources
 
 /// What every pod's worker uses.
 struct AgentContext: Sendable {
-    let store: ResourceStore
-    let engine: ContainerEngine
+    let store: Store
+    let engine: Engine
     let images: ImageStore
     let nodeName: String
     let dataDirectory: String

@@ -44,7 +44,7 @@ struct ConfigurationSnapshot: Sendable, Hashable {
     }
 
     /// Reads them from the store.
-    static func load(for pod: Pod, from store: ResourceStore) async throws -> ConfigurationSnapshot {
+    static func load(for pod: Pod, from store: Store) async throws -> ConfigurationSnapshot {
         var snapshot = ConfigurationSnapshot()
         for reference in references(of: pod) {
             let type: ResourceType = reference.kind == .configMap ? .configMap : .secret

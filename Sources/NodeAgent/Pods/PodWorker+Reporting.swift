@@ -5,11 +5,19 @@ import ResourceStore
 import Resources
 
 extension PodWorker {
+    /// A start takes some 20 ms: storing the state before it would cost a write to flash and tell nobody anything.
+    static let launchPatience = Duration.milliseconds(50)
+
+    /// Publishes what is pending unless that is being done.
+    func publishIfIdle() async {
+        if isPublishing { return }
+        isPublishing = true
+        await publishPending()
+    }
+
     /// Stores the newest state of the pod; states that came meanwhile are folded into one write.
     func publishPending() async {
-        while pendingView != nil {
-            await waitForLaunch()
-            guard let view = pendingView else { break }
+        while let view = pendingView {
             pendingView = nil
             do {
                 try await publish(view)
@@ -25,13 +33,6 @@ extension PodWorker {
             }
         }
         isPublishing = false
-    }
-
-    /// A start takes some 20 ms: storing the state before it would cost a write to flash and tell nobody anything.
-    private func waitForLaunch() async {
-        for _ in 0..<12 {
-            guard isLaunching, (try? await context.clock.sleep(.milliseconds(4))) != nil else { return }
-        }
     }
 
     private func publish(_ view: PodView) async throws {

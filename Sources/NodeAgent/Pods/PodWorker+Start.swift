@@ -105,8 +105,7 @@ extension PodWorker {
             startFailed(name, attempt, "CreateContainerError", "\(error)")
             return
         }
-        let now = WallClock.now()
-        let time = RFC3339.format(seconds: now.seconds, nanoseconds: now.nanoseconds, digits: 9)
+        let time = WallClock.timestamp()
         let id = containerID(name, attempt)
         let image = specification(of: name).flatMap { resolvedImages[$0.image ?? ""] }
         let plan = specification(of: name).map { ContainerPlan.hash(of: $0) } ?? ""

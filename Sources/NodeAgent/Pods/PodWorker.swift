@@ -123,9 +123,11 @@ actor PodWorker {
             switch effect {
             case .publish(let view):
                 pendingView = view
-                if isPublishing { continue }
-                isPublishing = true
-                group.addTask { await self.publishPending() }
+                let wait = isLaunching ? Self.launchPatience : .zero
+                group.addTask {
+                    if wait > .zero { try? await self.context.clock.sleep(wait) }
+                    await self.publishIfIdle()
+                }
             case .record(let event): note(event)
             case .discard(let container, let attempt):
                 discarded.append((container, attempt))

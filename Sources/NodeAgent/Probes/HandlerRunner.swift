@@ -4,7 +4,7 @@ import NIOCore
 
 /// Does what probes and lifecycle hooks say: runs a command, asks over HTTP, opens a connection, waits.
 struct HandlerRunner: Sendable {
-    let engine: ContainerEngine
+    let engine: Engine
     let sockets: NamespaceSockets
     let clock: AgentClock
     let group: any EventLoopGroup

@@ -44,22 +44,22 @@ struct AgentCommand: AsyncParsableCommand {
         let name = try nodeName ?? EnrolledName.of(directories.data) ?? NodeName.ofHost()
         let clock = ContinuousClock()
 
-        let store = try ResourceStore(
-            path: "\(directories.data)/state.db", migrations: DeviceLink.migrations)
+        let store = try Store(
+            path: "\(directories.data)/state.db", migrations: HubLink.migrations)
         let recorder = EventRecorder(store: store, component: "wherry", host: name)
         let images = try ImageStore(root: directories.data, logger: logger)
-        let runtime = ContainerRuntime(root: "\(directories.run)/containers", executable: try SelfExecutable.open())
-        let engine = ContainerEngine(
+        let runtime = Runtime(root: "\(directories.run)/containers", executable: try SelfExecutable.open())
+        let engine = Engine(
             dataDirectory: directories.data, runDirectory: directories.run, runtime: runtime,
             watcher: ProcessWatcher(), logger: logger)
-        let node = NodeAgent(
+        let node = Agent(
             store: store, engine: engine, images: images, nodeName: name, dataDirectory: directories.data,
             runDirectory: directories.run, clock: clock, recorder: recorder, logger: logger,
             stopsContainersAtShutdown: onExit == .stop)
         let readLogs: @Sendable (PodLogRequest) async throws -> AsyncThrowingStream<[UInt8], any Error> = {
             try await node.logs($0)
         }
-        let link = DeviceLink(
+        let link = HubLink(
             store: store, spoolPath: "\(directories.data)/spool.db", dataDirectory: directories.data, nodeName: name,
             agentVersion: Wherry.version, readLogs: readLogs, clock: clock, logger: logger)
 
@@ -73,9 +73,9 @@ struct AgentCommand: AsyncParsableCommand {
         KubernetesRoutes(
             store: store, readLogs: readLogs, version: ServerVersion(release: Wherry.version), logger: logger
         ).register(on: router)
-        DockerAPI(
+        DockerRoutes(
             images: images,
-            imagesInUse: { Set(await NodeAgent.imagesInUse(by: engine).compactMap { try? Digest(parsing: $0) }) },
+            imagesInUse: { Set(await Agent.imagesInUse(by: engine).compactMap { try? Digest(parsing: $0) }) },
             dataDirectory: directories.data,
             version: Wherry.version
         ).register(on: router)

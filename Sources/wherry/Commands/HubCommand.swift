@@ -43,7 +43,7 @@ struct HubCommand: AsyncParsableCommand {
         let logger = try log.bootstrap()
         let directories = try DaemonDirectories(self.directories, role: "hub")
         let claim = try RunDirectoryClaim(path: directories.run)
-        let store = try ResourceStore(path: "\(directories.data)/state.db", migrations: FleetHub.migrations)
+        let store = try Store(path: "\(directories.data)/state.db", migrations: FleetHub.migrations)
         let recorder = EventRecorder(store: store, component: "wherry-hub")
         let hub = try await FleetHub(
             configuration: try configuration(directories), store: store, recorder: recorder, logger: logger)

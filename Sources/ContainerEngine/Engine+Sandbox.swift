@@ -2,7 +2,7 @@ import ContainerRuntime
 import Linux
 import OCI
 
-extension ContainerEngine {
+extension Engine {
     /// Makes the namespaces and generated files that a pod's containers share; finds them when they exist already.
     public func makeSandbox(_ request: SandboxRequest) async throws -> Sandbox {
         let runtime = runtime
@@ -44,7 +44,7 @@ extension ContainerEngine {
     }
 
     /// A sandbox that was cut short is made anew, and so is one whose binds a reboot took away.
-    private static func namespaces(_ request: SandboxRequest, _ runtime: ContainerRuntime) throws -> SandboxNamespaces {
+    private static func namespaces(_ request: SandboxRequest, _ runtime: Runtime) throws -> SandboxNamespaces {
         if let present = try runtime.sandbox(id: request.id), isMounted(present.ipc) { return present }
         try runtime.removeSandbox(id: request.id)
         return try runtime.makeSandbox(

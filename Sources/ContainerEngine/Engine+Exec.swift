@@ -3,7 +3,7 @@ import JSON
 import Linux
 import OCI
 
-extension ContainerEngine {
+extension Engine {
     /// Runs a command in a running container and waits for it.
     ///
     /// It gets the container's environment, user, directory and limits. When `timeout` is over it is killed and the
@@ -33,7 +33,7 @@ extension ContainerEngine {
     }
 
     /// The container's first process, from the configuration it was made with.
-    private static func process(of id: String, _ runtime: ContainerRuntime) throws -> RuntimeSpec.Process {
+    private static func process(of id: String, _ runtime: Runtime) throws -> RuntimeSpec.Process {
         let path = try runtime.state(id).bundle + "/config.json"
         let spec = try RuntimeSpec.decode(JSONValue(parsing: Files.read(path)))
         guard let process = spec.process else {

@@ -8,9 +8,9 @@ import OCI
 ///
 /// The processes belong to monitors, not to this program: ``adopt()`` finds them again after a restart. Blocking runtime
 /// calls run on a few threads of the engine's own, so that a slow removal never holds up a start.
-public actor ContainerEngine {
+public actor Engine {
     let layout: EngineLayout
-    let runtime: ContainerRuntime
+    let runtime: Runtime
     let usesCgroupV2: Bool
     private let offersPids: Bool
     let clock: any Clock<Duration>
@@ -46,7 +46,7 @@ public actor ContainerEngine {
     ///   - runDirectory: where generated files of sandboxes are; memory only.
     ///   - cgroupParent: the group below which each container gets its own.
     public init(
-        dataDirectory: String, runDirectory: String, runtime: ContainerRuntime, watcher: ProcessWatcher,
+        dataDirectory: String, runDirectory: String, runtime: Runtime, watcher: ProcessWatcher,
         cgroupParent: String = "/wherry", clock: any Clock<Duration> = ContinuousClock(), logger: Logger
     ) {
         layout = EngineLayout(
@@ -95,7 +95,7 @@ public actor ContainerEngine {
 
 // MARK: What is known
 
-extension ContainerEngine {
+extension Engine {
     public func inspect(_ id: String) -> ContainerRecord? { entries[id]?.record }
 
     public func list() -> [ContainerRecord] { entries.values.map(\.record) }
@@ -125,7 +125,7 @@ extension ContainerEngine {
 
 // MARK: Ends
 
-extension ContainerEngine {
+extension Engine {
     /// Has the monitor's end noticed; `run()` does the waiting.
     func watchMonitor(of id: String, _ monitor: MonitorHandle) {
         requestWatch.yield(WatchRequest(id: id, monitor: monitor))

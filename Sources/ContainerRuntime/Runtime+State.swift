@@ -2,7 +2,7 @@ import Cgroups
 import JSON
 import Linux
 
-extension ContainerRuntime {
+extension Runtime {
     /// What is known of a container now. Reaps its monitor when that was a child of the caller and has ended.
     public func state(_ id: String) throws(RuntimeError) -> ContainerState {
         let directory = try existing(id)
@@ -37,13 +37,12 @@ extension ContainerRuntime {
         let directory = try existing(id)
         let plan = try plan(of: directory)
         try stage("end the processes of container \(id)") { try Self.emptyCgroup(plan.cgroup) }
-        let now = WallClock.now()
         let exit = ContainerExit(
             code: 137, signal: SIGKILL, startedAt: state.startedAt,
-            finishedAt: RFC3339.format(seconds: now.seconds, nanoseconds: now.nanoseconds, digits: 9),
+            finishedAt: WallClock.timestamp(),
             reason: "MonitorLost", message: "the container's monitor process was killed")
         try stage("record the exit of container \(id)") {
-            try Files.writeAtomically(exit.json.serialized(), to: directory.exit)
+            try Files.writeAtomically(exit.json.serialized(), to: directory.exit, durable: false)
         }
         return exit
     }

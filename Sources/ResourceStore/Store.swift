@@ -8,7 +8,7 @@ public import SQLite
 /// It runs on a thread of its own; a call is one hop. A write has been committed and synced when it returns. Nothing is
 /// written when nothing changes, and Event objects are never written. All failures that a client may cause are
 /// ``StatusError``s in Kubernetes' words; a full disk is a 507 and leaves the store as it was.
-public actor ResourceStore {
+public actor Store {
     private nonisolated let executor: ThreadExecutor
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 

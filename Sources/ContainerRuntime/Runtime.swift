@@ -7,7 +7,7 @@ public import OCI
 ///
 /// Every function blocks; call them from a thread of your own. All state is in files below `root` and in the kernel, so any
 /// process with the same root sees the same containers. Each container has a monitor process that outlives the caller.
-public struct ContainerRuntime: Sendable {
+public struct Runtime: Sendable {
     /// Holds one directory per container, mode 0700; lives on tmpfs.
     public let root: String
     let executable: SelfExecutable
@@ -54,20 +54,14 @@ public struct ContainerRuntime: Sendable {
         let plan = try MonitorPlan(spec: spec, log: options.log)
         try makeDirectory(directory)
         do {
-            let config = try stage("encode config.json") { try spec.encoded() }
+            let config = try stage("encode config.json") { try spec.encoded().serialized() }
             try stage("write the container's files") {
-                try Self.write(config, to: directory.config)
-                try Self.write(plan.json, to: directory.plan)
+                try Self.write(config, plan, to: directory)
                 try systemCall("mkfifo", on: directory.start) { mkfifo(directory.start, 0o600) }
                 try systemCall("mkfifo", on: directory.started) { mkfifo(directory.started, 0o600) }
-                try systemCall("mkdir", on: directory.rootMount) { mkdir(directory.rootMount, 0o700) }
             }
             let created = try startMonitor(directory)
-            if let pidFile = options.pidFile {
-                try stage("write \(pidFile)") {
-                    try Files.writeAtomically(Array("\(created.pid)".utf8), to: pidFile, mode: 0o644, durable: false)
-                }
-            }
+            try Self.write(pid: created.pid, to: options.pidFile)
             return created
         } catch {
             try? Files.removeTree(directory.path)
@@ -138,8 +132,8 @@ public struct ContainerRuntime: Sendable {
     }
 }
 
-extension ContainerRuntime {
-    private func makeDirectory(_ directory: ContainerDirectory) throws(RuntimeError) {
+extension Runtime {
+    func makeDirectory(_ directory: ContainerDirectory) throws(RuntimeError) {
         try stage("make \(root)") { try Files.makeDirectories(root, mode: 0o700) }
         if mkdir(directory.path, 0o700) == 0 { return }
         if Errno.last == .exists { throw RuntimeError(.exists, "container \(directory.id) exists already") }
@@ -148,9 +142,19 @@ extension ContainerRuntime {
             SystemError(call: "mkdir", errno: .last, subject: directory.path))
     }
 
-    private static func write(_ json: JSONValue, to path: String) throws(SystemError) {
-        let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-        try file.writeAll(json.serialized())
+    static func write(_ config: [UInt8], _ plan: MonitorPlan, to directory: ContainerDirectory) throws(SystemError) {
+        for (path, bytes) in [(directory.config, config), (directory.plan, plan.json.serialized())] {
+            let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+            try file.writeAll(bytes)
+        }
+        try systemCall("mkdir", on: directory.rootMount) { mkdir(directory.rootMount, 0o700) }
+    }
+
+    static func write(pid: pid_t, to path: String?) throws(RuntimeError) {
+        guard let path else { return }
+        try stage("write \(path)") {
+            try Files.writeAtomically(Array("\(pid)".utf8), to: path, mode: 0o644, durable: false)
+        }
     }
 
     private func startMonitor(_ directory: ContainerDirectory) throws(RuntimeError) -> Created {

@@ -6,7 +6,7 @@ internal import JSON
 internal import NIOCore
 internal import OCI
 
-extension DockerAPI {
+extension DockerRoutes {
     /// `docker pull` and `docker import`.
     func createImage(_ request: Request, _ query: Query) async throws -> Response {
         if let name = query["fromImage"], !name.isEmpty { return try pullImage(request, name, query) }

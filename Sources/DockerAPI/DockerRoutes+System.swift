@@ -7,7 +7,7 @@ internal import Linux
 internal import NIOCore
 internal import OCI
 
-extension DockerAPI {
+extension DockerRoutes {
     /// Every `docker` command begins with this; clients read the headers.
     func pong(body: Bool) -> Response {
         var headers: HTTPFields = [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-cache, no-store"]

@@ -3,7 +3,7 @@ import Linux
 import ResourceStore
 public import Resources
 
-extension NodeAgent {
+extension Agent {
     /// A container's log as `kubectl logs` asks for it, read as fast as the caller takes it.
     /// - Throws: ``StatusError`` in Kubernetes' words: no such pod or container, nothing to read yet, no previous run.
     public func logs(_ request: PodLogRequest) async throws -> AsyncThrowingStream<[UInt8], any Error> {

@@ -6,7 +6,7 @@ internal import JSON
 internal import Linux
 internal import OCI
 
-extension DockerAPI {
+extension DockerRoutes {
     // MARK: Reading
 
     func listImages(_ query: Query) async throws -> Response {

@@ -1,4 +1,4 @@
-extension ContainerEngine {
+extension Engine {
     /// A container's log as `kubectl logs` prints it, read as fast as the consumer takes it.
     ///
     /// - Parameters:

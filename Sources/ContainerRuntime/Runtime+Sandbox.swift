@@ -1,7 +1,7 @@
 import JSON
 import Linux
 
-extension ContainerRuntime {
+extension Runtime {
     /// Beside the root of the containers.
     var sandboxRoot: String { Files.directory(of: root) + "/sandboxes" }
 

@@ -10,7 +10,7 @@ public import ServiceLifecycle
 ///
 /// Everything it needs to start known pods is on this machine: no network, no registry, no clock. Containers belong to
 /// their monitors and outlive it; a new agent takes them over as they are.
-public struct NodeAgent: Service {
+public struct Agent: Service {
     let context: AgentContext
     let supervisor: PodSupervisor
     private let stopsContainersAtShutdown: Bool
@@ -21,7 +21,7 @@ public struct NodeAgent: Service {
     ///   - clock: monotonic.
     ///   - stopsContainersAtShutdown: for an agent whose containers shall go with it, as `wherry up`.
     public init(
-        store: ResourceStore, engine: ContainerEngine, images: ImageStore, nodeName: String, dataDirectory: String,
+        store: Store, engine: Engine, images: ImageStore, nodeName: String, dataDirectory: String,
         runDirectory: String, clock: any Clock<Duration> = ContinuousClock(), recorder: EventRecorder,
         logger: Logger, stopsContainersAtShutdown: Bool = false
     ) {

@@ -3,7 +3,7 @@ import Linux
 import Logging
 import OCI
 
-extension ContainerEngine {
+extension Engine {
     static let stopSignalLabel = "dev.wherry.stop-signal"
     static let imageLabel = "dev.wherry.image.id"
 
@@ -29,7 +29,7 @@ extension ContainerEngine {
                 if let log, let slash = log.path.lastIndex(of: "/") {
                     try Files.makeDirectories(String(log.path[..<slash]))
                 }
-                let options = ContainerRuntime.CreateOptions(
+                let options = Runtime.CreateOptions(
                     log: log.map { LogFile(path: $0.path, maxBytes: $0.maxBytes, maxFiles: $0.maxFiles) })
                 return try MonitorHandle.made(runtime.create(id: id, spec: spec, options: options))
             } catch {
@@ -55,8 +55,7 @@ extension ContainerEngine {
         } catch {
             throw EngineError(.startFailed, "failed to start container", cause: error)
         }
-        let now = WallClock.now()
-        markStarted(id, at: RFC3339.format(seconds: now.seconds, nanoseconds: now.nanoseconds, digits: 9))
+        markStarted(id, at: WallClock.timestamp())
         return try entry(id).record
     }
 
@@ -129,7 +128,7 @@ extension ContainerEngine {
 
     private func entries(_ id: String) -> Entry? { try? entry(id) }
 
-    private static func clear(_ id: String, _ storage: ContainerStorage, _ runtime: ContainerRuntime) throws {
+    private static func clear(_ id: String, _ storage: ContainerStorage, _ runtime: Runtime) throws {
         do {
             try runtime.delete(id, force: true)
         } catch  where error.code == .notFound {

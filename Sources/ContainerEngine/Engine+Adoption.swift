@@ -2,7 +2,7 @@ import ContainerRuntime
 import Linux
 import Logging
 
-extension ContainerEngine {
+extension Engine {
     /// Finds the containers that a former run of this program left: watches those that run, reads how the others ended.
     ///
     /// A container whose monitor is gone can't be supervised: it is killed and counts as ended with 137.
@@ -47,7 +47,7 @@ private struct Adopted: Sendable {
     var monitor: MonitorHandle?
 
     /// Nil for a container that was just being made when this program ended: it is removed.
-    static func make(_ id: String, _ runtime: ContainerRuntime) throws -> Adopted? {
+    static func make(_ id: String, _ runtime: Runtime) throws -> Adopted? {
         let state: ContainerState
         do {
             state = try runtime.state(id)
@@ -77,16 +77,15 @@ private struct Adopted: Sendable {
 /// Ends that no monitor has recorded.
 enum LostContainer {
     /// What the monitor wrote; when it was killed before it could, the container is killed, too.
-    static func exit(of id: String, runtime: ContainerRuntime, startedAt: String) throws -> ContainerExit {
+    static func exit(of id: String, runtime: Runtime, startedAt: String) throws -> ContainerExit {
         if let exit = try runtime.state(id).exit { return exit }
         return try runtime.settle(id)
     }
 
     static func unknownExit(startedAt: String) -> ContainerExit {
-        let now = WallClock.now()
         return ContainerExit(
             code: 137, signal: 9, startedAt: startedAt.isEmpty ? nil : startedAt,
-            finishedAt: RFC3339.format(seconds: now.seconds, nanoseconds: now.nanoseconds, digits: 9),
+            finishedAt: WallClock.timestamp(),
             reason: "MonitorLost", message: "the container's end could not be read")
     }
 }

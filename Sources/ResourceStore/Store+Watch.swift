@@ -1,6 +1,6 @@
 public import Resources
 
-extension ResourceStore {
+extension Store {
     /// Changes of some types, in one namespace or in all.
     ///
     /// `since` nil gives only what changes from now on; a version gives every change after it, or throws 410 `expired`

@@ -2,7 +2,7 @@ import JSON
 public import Linux
 public import OCI
 
-extension ContainerRuntime {
+extension Runtime {
     /// A process that was added to a container. Its owner calls `execResult` exactly once.
     public struct ExecHandle: Sendable {
         /// The helper process outside the container, a child of the caller; `execResult` reaps it.

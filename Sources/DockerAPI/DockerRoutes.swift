@@ -10,7 +10,7 @@ public import OCI
 ///
 /// Translates only: what is allowed and what happens the ``ImageStore`` decides. Every path works with and without the
 /// `/v1.NN` prefix, except `/version`, whose bare form belongs to the Kubernetes API on the same socket.
-public struct DockerAPI: Sendable {
+public struct DockerRoutes: Sendable {
     /// The newest API version spoken; clients lower theirs to it.
     public static let apiVersion = "1.47"
     /// The oldest API version spoken.

@@ -10,10 +10,10 @@ public import ServiceLifecycle
 ///
 /// Without an identity it waits for one. Nothing is ever deleted because hub, clock or identity is in doubt: only a newer,
 /// verified document removes hub-owned objects.
-public struct DeviceLink: Service {
+public struct HubLink: Service {
     public typealias LogReader = @Sendable (PodLogRequest) async throws -> AsyncThrowingStream<[UInt8], any Error>
 
-    let store: ResourceStore
+    let store: Store
     let spoolPath: String
     let dataDirectory: String
     let nodeName: String
@@ -25,13 +25,13 @@ public struct DeviceLink: Service {
     let bootID: String
 
     /// - Parameters:
-    ///   - store: Opened with `DeviceLink.migrations`.
+    ///   - store: Opened with `HubLink.migrations`.
     ///   - spoolPath: The outbox's database, `<data>/spool.db`; made when the device has an identity.
     ///   - dataDirectory: Holds `identity/`.
     ///   - nodeName: The name of the device's own Node object.
     ///   - readLogs: Answers the hub's log commands.
     public init(
-        store: ResourceStore, spoolPath: String, dataDirectory: String, nodeName: String, agentVersion: String,
+        store: Store, spoolPath: String, dataDirectory: String, nodeName: String, agentVersion: String,
         readLogs: @escaping LogReader, timing: LinkTiming = LinkTiming(),
         clock: any Clock<Duration> = ContinuousClock(), logger: Logger
     ) {

@@ -1,0 +1,157 @@
+import Cgroups
+import JSON
+import Linux
+import OCI
+
+/// One container from its cgroup to its program, seen from outside: what a monitor and a run in the foreground share.
+///
+/// The process that launches must have one thread: the container's set-up (`ContainerInit`) is a clone of it.
+struct ContainerLaunch {
+    let cgroup: Cgroup
+    private(set) var pid: pid_t = 0
+    private(set) var pidfd: Int32 = -1
+    private let plan: MonitorPlan
+    private var gate: Int32 = -1
+    private var report: Int32 = -1
+
+    /// Brings a container to its start gate. After an error nothing is left of it.
+    ///
+    /// - Parameters:
+    ///   - spec: nil has the set-up read it from the container's directory.
+    ///   - standard: what becomes the program's descriptors 0, 1 and 2.
+    init(
+        _ directory: ContainerDirectory, plan: MonitorPlan, spec: RuntimeSpec? = nil, standard: [Int32]
+    ) throws(RuntimeError) {
+        let (path, limits) = (plan.cgroup, plan.limits)
+        self.plan = plan
+        cgroup = try stage("make cgroup \(path)") { try Cgroup(existing: path) }
+        try Cgroup.batch { () throws(RuntimeError) in
+            _ = try stage("make cgroup \(path)") { try Cgroup.create(path: path, limits: limits) }
+            do throws(RuntimeError) {
+                try clone(directory, spec, standard)
+                // A cgroup namespace shows the group its process is in. Without one the process enters while it sets itself
+                // up, which takes as long; memory comes last, so that its limit need not leave room for the set-up.
+                if plan.hasOwnCgroupNamespace { try enterCgroup(.all) }
+                try admit()
+                let entered = Result { () throws(RuntimeError) in
+                    if !plan.hasOwnCgroupNamespace { try enterCgroup(.withoutMemory) }
+                }
+                try awaitReady()
+                try entered.get()
+                if !plan.hasOwnCgroupNamespace { try enterCgroup(.memory) }
+            } catch {
+                abandon()
+                throw error
+            }
+        }
+    }
+
+    /// Opens the start gate; throws when the program cannot be run, and the process has ended or is about to.
+    mutating func openGate() throws(RuntimeError) {
+        defer {
+            close(report)
+            close(gate)
+        }
+        try stage("open the start gate") { try Files.writeAll(gate, [ContainerInit.start]) }
+        if case .failed(let error) = try readReport() { throw error }
+    }
+
+    /// Kills what was launched and removes its cgroup.
+    func abandon() {
+        if pid > 0 {
+            _ = wherry_pidfd_send_signal(pidfd, SIGKILL)
+            _ = ChildProcess.wait(pid)
+        }
+        try? cgroup.kill()
+        try? cgroup.remove()
+    }
+
+    /// Waits for the end of the process and ends what it left in the cgroup.
+    func collect() -> ExitStatus? {
+        let status = ChildProcess.wait(pid)
+        // The end of a pid namespace has killed its processes; without an own one they are still there.
+        if !plan.hasOwnPidNamespace || (try? cgroup.processes())?.isEmpty != true { try? cgroup.kill() }
+        return status
+    }
+
+    private mutating func clone(
+        _ directory: ContainerDirectory, _ spec: RuntimeSpec?, _ standard: [Int32]
+    ) throws(RuntimeError) {
+        let joins = plan.joins
+        let flags = plan.cloneFlags
+        (pid, pidfd, gate, report) = try stage("start the container's process") {
+            let joins = try joins.map { join in
+                let file = try FileDescriptor.open(join.path, O_RDONLY)
+                if join.type == WHERRY_CLONE_NEWPID {  // takes effect for the clone only
+                    try systemCall("setns", on: join.path) { wherry_setns(file.rawValue, join.type) }
+                }
+                return ContainerInit.Join(type: join.type, descriptor: file.release())
+            }
+            defer { for join in joins { close(join.descriptor) } }
+            let gate = try FileDescriptor.pipe()
+            let report = try FileDescriptor.pipe()
+            var pidfd: Int32 = -1
+            let pid = try systemCall("clone3") { wherry_clone3(flags, &pidfd, -1) }
+            if pid == 0 {
+                ContainerInit.run(
+                    directory, spec: spec, joins: joins, standard: standard, gate: gate.reader.rawValue,
+                    report: report.writer.rawValue)
+            }
+            return (pid, pidfd, try gate.writer.duplicate().release(), try report.reader.duplicate().release())
+        }
+    }
+
+    private func enterCgroup(_ hierarchies: Cgroup.Hierarchies) throws(RuntimeError) {
+        try stage("move the container into cgroup \(plan.cgroup)") { try cgroup.attach(pid, to: hierarchies) }
+    }
+
+    /// Sets from outside what the process cannot set itself, and lets it go on.
+    private func admit() throws(RuntimeError) {
+        if let adjustment = plan.oomScoreAdjustment {
+            do {
+                let file = try FileDescriptor.open("/proc/\(pid)/oom_score_adj", O_WRONLY)
+                try file.writeAll(Array("\(adjustment)".utf8))
+            } catch  where error.errno == .accessDenied {
+                // Lowering needs CAP_SYS_RESOURCE, which an agent in a restricted environment lacks: keep ours.
+            } catch {
+                throw RuntimeError(stage: "set oom_score_adj", error)
+            }
+        }
+        try stage("start the container's set-up") { try Files.writeAll(gate, [ContainerInit.goOn]) }
+    }
+
+    private func awaitReady() throws(RuntimeError) {
+        switch try readReport() {
+        case .ready: return
+        case .failed(let error): throw error
+        case .closed:
+            let status = ChildProcess.wait(pid)
+            let cause: String
+            if case .signaled(let signal) = status {
+                cause =
+                    (try? cgroup.oomKillCount()) ?? 0 > 0
+                    ? "for want of memory: the limit is too small" : "by signal \(signal)"
+            } else {
+                cause = "with status \(status?.code ?? -1)"
+            }
+            throw RuntimeError(.setupFailed, "the container's set-up ended \(cause)", stage: "set-up")
+        }
+    }
+
+    private enum Report {
+        case ready
+        case failed(RuntimeError)
+        case closed
+    }
+
+    /// Waits for the next message of the set-up: a byte, or its end.
+    private func readReport() throws(RuntimeError) -> Report {
+        var byte: UInt8 = 0
+        let report = report
+        let count = try stage("read from the container's set-up") { try systemCall("read") { read(report, &byte, 1) } }
+        if count == 0 { return .closed }
+        if byte == ContainerInit.ready { return .ready }
+        let bytes = (try? Files.readToEnd(report, limit: 1 << 20)) ?? []
+        return .failed(RuntimeError(json: (try? JSONValue(parsing: bytes)) ?? .null))
+    }
+}
