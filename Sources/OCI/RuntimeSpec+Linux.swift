@@ -1,17 +1,31 @@
+public import JSON
+
 extension RuntimeSpec {
     /// What is particular to Linux.
     public struct Linux: Codable, Hashable, Sendable {
         public var namespaces: [Namespace]
+        /// What the user namespace's ids stand for outside; several ranges may be given.
+        public var uidMappings: [IDMapping]
+        public var gidMappings: [IDMapping]
+        /// By clock, `monotonic` and `boottime`.
+        public var timeOffsets: [String: TimeOffset]
         public var devices: [Device]
-        /// Relative to each hierarchy's root, starting with a slash.
+        /// Network devices of the runtime's namespace that move into the container's, by name.
+        public var netDevices: [String: NetDevice]
+        /// Relative to each hierarchy's root when it starts with a slash, else below a place of the runtime's choice.
         public var cgroupsPath: String?
         public var resources: Resources?
         public var sysctl: [String: String]
         public var maskedPaths: [String]
         public var readonlyPaths: [String]
         public var seccomp: Seccomp?
-        /// `private`, `rprivate` (default), `slave`, `rslave`, `unbindable`.
+        /// `shared`, `slave`, `private` and `unbindable`, with `r` in front for the whole tree; nil is `rprivate`.
         public var rootfsPropagation: String?
+        /// An SELinux context for the mounts.
+        public var mountLabel: String?
+        public var personality: Personality?
+        public var memoryPolicy: MemoryPolicy?
+        public var intelRdt: JSONValue?
 
         public init(
             namespaces: [Namespace] = [], devices: [Device] = [], cgroupsPath: String? = nil,
@@ -19,7 +33,11 @@ extension RuntimeSpec {
             readonlyPaths: [String] = [], seccomp: Seccomp? = nil
         ) {
             self.namespaces = namespaces
+            uidMappings = []
+            gidMappings = []
+            timeOffsets = [:]
             self.devices = devices
+            netDevices = [:]
             self.cgroupsPath = cgroupsPath
             self.resources = resources
             self.sysctl = sysctl
@@ -31,7 +49,11 @@ extension RuntimeSpec {
         public init(from decoder: any Decoder) throws {
             let container = try decoder.container(keyedBy: CodingKeys.self)
             namespaces = try container.decodeIfPresent([Namespace].self, forKey: .namespaces) ?? []
+            uidMappings = try container.decodeIfPresent([IDMapping].self, forKey: .uidMappings) ?? []
+            gidMappings = try container.decodeIfPresent([IDMapping].self, forKey: .gidMappings) ?? []
+            timeOffsets = try container.decodeIfPresent([String: TimeOffset].self, forKey: .timeOffsets) ?? [:]
             devices = try container.decodeIfPresent([Device].self, forKey: .devices) ?? []
+            netDevices = try container.decodeIfPresent([String: NetDevice].self, forKey: .netDevices) ?? [:]
             cgroupsPath = try container.decodeIfPresent(String.self, forKey: .cgroupsPath)
             resources = try container.decodeIfPresent(Resources.self, forKey: .resources)
             sysctl = try container.decodeIfPresent([String: String].self, forKey: .sysctl) ?? [:]
@@ -39,6 +61,10 @@ extension RuntimeSpec {
             readonlyPaths = try container.decodeIfPresent([String].self, forKey: .readonlyPaths) ?? []
             seccomp = try container.decodeIfPresent(Seccomp.self, forKey: .seccomp)
             rootfsPropagation = try container.decodeIfPresent(String.self, forKey: .rootfsPropagation)
+            mountLabel = try container.decodeIfPresent(String.self, forKey: .mountLabel)
+            personality = try container.decodeIfPresent(Personality.self, forKey: .personality)
+            memoryPolicy = try container.decodeIfPresent(MemoryPolicy.self, forKey: .memoryPolicy)
+            intelRdt = try container.decodeIfPresent(JSONValue.self, forKey: .intelRdt)
         }
 
         /// The namespace of a kind, nil when the container shares the host's.
@@ -84,79 +110,6 @@ extension RuntimeSpec {
         }
     }
 
-    /// Limits of the container as a whole.
-    public struct Resources: Codable, Hashable, Sendable {
-        public var memory: Memory?
-        public var cpu: CPU?
-        public var pids: PIDs?
-        public var devices: [DeviceRule]?
-        /// cgroup v2 files by name; carried.
-        public var unified: [String: String]?
-
-        public init(memory: Memory? = nil, cpu: CPU? = nil, pids: PIDs? = nil, devices: [DeviceRule]? = nil) {
-            self.memory = memory
-            self.cpu = cpu
-            self.pids = pids
-            self.devices = devices
-        }
-
-        public struct Memory: Codable, Hashable, Sendable {
-            /// Bytes; -1 is none.
-            public var limit: Int64?
-            /// Bytes of memory that is protected or the soft limit.
-            public var reservation: Int64?
-            /// Bytes of memory and swap together.
-            public var swap: Int64?
-
-            public init(limit: Int64? = nil, reservation: Int64? = nil, swap: Int64? = nil) {
-                self.limit = limit
-                self.reservation = reservation
-                self.swap = swap
-            }
-        }
-
-        public struct CPU: Codable, Hashable, Sendable {
-            public var shares: UInt64?
-            /// Microseconds in each period.
-            public var quota: Int64?
-            /// Microseconds.
-            public var period: UInt64?
-            public var cpus: String?
-
-            public init(shares: UInt64? = nil, quota: Int64? = nil, period: UInt64? = nil, cpus: String? = nil) {
-                self.shares = shares
-                self.quota = quota
-                self.period = period
-                self.cpus = cpus
-            }
-        }
-
-        public struct PIDs: Codable, Hashable, Sendable {
-            public var limit: Int64
-
-            public init(limit: Int64) { self.limit = limit }
-        }
-
-        /// An entry of the device list, in the order in which they apply.
-        public struct DeviceRule: Codable, Hashable, Sendable {
-            public var allow: Bool
-            public var type: String?
-            public var major: Int64?
-            public var minor: Int64?
-            public var access: String?
-
-            public init(
-                allow: Bool, type: String? = nil, major: Int64? = nil, minor: Int64? = nil, access: String? = nil
-            ) {
-                self.allow = allow
-                self.type = type
-                self.major = major
-                self.minor = minor
-                self.access = access
-            }
-        }
-    }
-
     /// A seccomp filter in the specification's form.
     public struct Seccomp: Codable, Hashable, Sendable {
         /// `SCMP_ACT_ERRNO` and so on.
@@ -164,7 +117,11 @@ extension RuntimeSpec {
         public var defaultErrnoRet: UInt32?
         /// `SCMP_ARCH_X86_64` and so on; the native one is always part.
         public var architectures: [String]?
+        /// `SECCOMP_FILTER_FLAG_TSYNC` and so on.
         public var flags: [String]?
+        /// A UNIX socket that is given the notification descriptor of `SCMP_ACT_NOTIFY`, and a text to go with it.
+        public var listenerPath: String?
+        public var listenerMetadata: String?
         public var syscalls: [Rule]?
 
         public init(

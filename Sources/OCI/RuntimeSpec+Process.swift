@@ -2,6 +2,8 @@ extension RuntimeSpec {
     /// A process in the container: its first one, or one that `exec` adds.
     public struct Process: Codable, Hashable, Sendable {
         public var terminal: Bool?
+        /// Of the terminal.
+        public var consoleSize: ConsoleSize?
         public var user: User
         /// The program, looked up in the environment's PATH, and its arguments.
         public var args: [String]
@@ -13,6 +15,11 @@ extension RuntimeSpec {
         public var rlimits: [ResourceLimit]
         public var noNewPrivileges: Bool?
         public var oomScoreAdj: Int?
+        public var apparmorProfile: String?
+        public var selinuxLabel: String?
+        public var scheduler: Scheduler?
+        public var ioPriority: IOPriority?
+        public var execCPUAffinity: CPUAffinity?
 
         public init(
             args: [String], env: [String] = [], cwd: String = "/", user: User = User(),
@@ -40,6 +47,12 @@ extension RuntimeSpec {
             rlimits = try container.decodeIfPresent([ResourceLimit].self, forKey: .rlimits) ?? []
             noNewPrivileges = try container.decodeIfPresent(Bool.self, forKey: .noNewPrivileges)
             oomScoreAdj = try container.decodeIfPresent(Int.self, forKey: .oomScoreAdj)
+            consoleSize = try container.decodeIfPresent(ConsoleSize.self, forKey: .consoleSize)
+            apparmorProfile = try container.decodeIfPresent(String.self, forKey: .apparmorProfile)
+            selinuxLabel = try container.decodeIfPresent(String.self, forKey: .selinuxLabel)
+            scheduler = try container.decodeIfPresent(Scheduler.self, forKey: .scheduler)
+            ioPriority = try container.decodeIfPresent(IOPriority.self, forKey: .ioPriority)
+            execCPUAffinity = try container.decodeIfPresent(CPUAffinity.self, forKey: .execCPUAffinity)
         }
     }
 

@@ -14,8 +14,7 @@ public struct RuntimeSpec: Codable, Hashable, Sendable {
     public var mounts: [Mount]
     public var annotations: [String: String]
     public var linux: Linux
-    /// Carried and given back; not run yet.
-    public var hooks: JSONValue?
+    public var hooks: Hooks?
     /// Members that are Wherry's own.
     public var wherry: Extension
 
@@ -43,7 +42,7 @@ public struct RuntimeSpec: Codable, Hashable, Sendable {
         mounts = try container.decodeIfPresent([Mount].self, forKey: .mounts) ?? []
         annotations = try container.decodeIfPresent([String: String].self, forKey: .annotations) ?? [:]
         linux = try container.decodeIfPresent(Linux.self, forKey: .linux) ?? Linux()
-        hooks = try container.decodeIfPresent(JSONValue.self, forKey: .hooks)
+        hooks = try container.decodeIfPresent(Hooks.self, forKey: .hooks)
         wherry = try container.decodeIfPresent(Extension.self, forKey: .wherry) ?? Extension()
     }
 
@@ -83,6 +82,9 @@ extension RuntimeSpec {
         public var source: String?
         /// As of mount(8): `ro nosuid nodev noexec bind rbind rprivate …`, or the file system's own.
         public var options: [String]?
+        /// Of an id-mapped bind mount.
+        public var uidMappings: [IDMapping]?
+        public var gidMappings: [IDMapping]?
 
         public init(destination: String, type: String? = nil, source: String? = nil, options: [String]? = nil) {
             self.destination = destination
