@@ -184,7 +184,16 @@ struct RegistryClient: Sendable {
 
     private func execute(_ request: HTTPClientRequest) async throws -> HTTPClientResponse {
         let seconds = configuration.headTimeout.components.seconds
-        return try await http.execute(request, timeout: .seconds(seconds))
+        do {
+            return try await http.execute(request, timeout: .seconds(seconds))
+        } catch let error where RegistryFailure.isDistrust(error) {
+            // The server speaks TLS, so that plain HTTP is no way out; another look says what is wrong with it.
+            guard let address = WebAddress(request.url) else { throw error }
+            let isRegistry = WebAddress("https://" + authority).map(address.isSameOrigin) ?? false
+            throw RegistryFailure.describe(
+                distrust: error, by: await PresentedCertificates.of(address), host: address.host,
+                server: isRegistry ? "registry \(authority)" : "server \(address.authority) of registry \(authority)")
+        }
     }
 
     // MARK: Logging in
@@ -196,7 +205,10 @@ struct RegistryClient: Sendable {
             state.values.withLock { $0.authorization = "Bearer " + token }
         } else if challenges.contains(where: { $0.scheme == "basic" }) {
             guard let credentials = configuration.credentials else {
-                throw ImageError(.unauthorized, "registry \(authority) wants a login; give a user name and password")
+                throw ImageError(
+                    .unauthorized,
+                    "registry \(authority) wants a login: `docker login` it for a pull by hand, or name a Secret of type "
+                        + "kubernetes.io/dockerconfigjson in the pod's imagePullSecrets")
             }
             guard state.values.withLock({ $0.origin })?.hasPrefix("https:") == true || allowsPlain else {
                 throw ImageError(.unauthorized, "registry \(authority) wants a password over plain http; refused")

@@ -36,9 +36,67 @@ enum RegistryFailure {
                 .registryUnreachable,
                 "cannot reach registry \(authority): \(Errno(rawValue: error.errnoCode)); \(remedy)", cause: error)
         default:
-            let isTLS = mayBePlainHTTP(error)
-            let why = isTLS ? "TLS failed (\(error)); check its certificate, or allow it as insecure" : "\(error)"
-            return ImageError(.registryUnreachable, "cannot reach registry \(authority): \(why)", cause: error)
+            return ImageError(
+                .registryUnreachable,
+                "cannot reach registry \(authority): \(mayBePlainHTTP(error) ? handshakeDetail(error) : "\(error)")",
+                cause: error)
+        }
+    }
+
+    // MARK: Certificates
+
+    /// Where this device keeps the authorities that it trusts: the file that NIOSSL takes, the first that exists.
+    private static var trustStore: String {
+        let usual = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"]
+        return usual.first(where: Files.exists) ?? usual[0]
+    }
+
+    /// Whether a TLS server was reached whose certificate is not good enough.
+    static func isDistrust(_ error: any Error) -> Bool {
+        if let error = error as? NIOSSLExtraError { return error == .failedToValidateHostname }
+        return reasons(error).contains("CERTIFICATE_VERIFY_FAILED")
+    }
+
+    static func describe(
+        distrust error: any Error, by chain: [NIOSSLCertificate], host: String, server: String
+    ) -> ImageError {
+        let now = WallClock.now().seconds
+        let clock = "this device's clock says \(RFC3339.format(seconds: now))"
+        let why: String
+        if let end = chain.map({ Int64($0.notValidAfter) }).min(), end < now {
+            why = "expired at \(RFC3339.format(seconds: end)): renew it there (\(clock))"
+        } else if let start = chain.map({ Int64($0.notValidBefore) }).max(), start > now {
+            why = "is not valid before \(RFC3339.format(seconds: start)): \(clock), set it"
+        } else if error is NIOSSLExtraError {
+            why = "is not for \(host): use a name that it was made for, or have it made for this one"
+        } else {
+            why =
+                "is from an authority that this device does not trust: add the authority's certificate to \(trustStore) "
+                + "(on Debian, copy it to /usr/local/share/ca-certificates and run update-ca-certificates)"
+        }
+        return ImageError(.registryUnreachable, "cannot reach \(server): its certificate \(why)", cause: error)
+    }
+
+    private static func handshakeDetail(_ error: any Error) -> String {
+        let reasons = reasons(error)
+        if reasons.contains("WRONG_VERSION_NUMBER") || reasons.contains("HTTP_REQUEST") {
+            return "it does not speak https, and plain http is for registries on this machine only"
+        }
+        return "TLS failed\(reasons.isEmpty ? "" : " (\(reasons.joined(separator: ", ")))"); check that it serves https"
+    }
+
+    /// The reasons in BoringSSL's stack, such as `WRONG_VERSION_NUMBER`, without its file names.
+    private static func reasons(_ error: any Error) -> [String] {
+        let stack: NIOBoringSSLErrorStack
+        switch error {
+        case NIOSSLError.handshakeFailed(BoringSSLError.sslError(let errors)): stack = errors
+        case BoringSSLError.sslError(let errors): stack = errors
+        default: return []
+        }
+        // "… error:1000007d:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED at FILE:LINE"
+        return stack.compactMap { entry in
+            entry.description.split(separator: ":").dropFirst(5).first
+                .map { String($0.prefix { $0 != " " }) }
         }
     }
 

@@ -1,5 +1,5 @@
-import Images
-import JSON
+public import Images
+public import JSON
 import Linux
 import Logging
 import OCI
@@ -134,8 +134,9 @@ enum ImagePin {
 }
 
 /// Docker's `config.json`.
-enum DockerConfiguration {
-    static func credentials(_ document: JSONValue, registry: String) -> RegistryCredentials? {
+public enum DockerConfiguration {
+    /// The login for a registry, `docker.io` under any of its names; nil when there is none.
+    public static func credentials(_ document: JSONValue, registry: String) -> RegistryCredentials? {
         for (server, entry) in document["auths"]?.objectValue ?? [:] where host(server) == alias(registry) {
             if let user = entry["username"]?.stringValue, let password = entry["password"]?.stringValue {
                 return RegistryCredentials(username: user, password: password)

@@ -1,9 +1,13 @@
 import ArgumentParser
 import AsyncHTTPClient
+import FleetProtocol
+import Images
 import JSON
 import Linux
 import NIOCore
 import NIOHTTP1
+import NodeAgent
+import OCI
 
 /// `wherry pull IMAGE`
 struct PullCommand: AsyncParsableCommand {
@@ -16,7 +20,30 @@ struct PullCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await ImageStream.print(
-            try LocalClient(client), path: "/images/create", query: [("fromImage", image)], body: nil)
+            try LocalClient(client), path: "/images/create", query: [("fromImage", image)],
+            headers: try DockerLogin.headers(for: image), body: nil)
+    }
+}
+
+/// What `docker login` left for this user, as skopeo and podman read it, too.
+enum DockerLogin {
+    static func headers(for image: String) throws -> [(String, String)] {
+        guard let file = path, Files.exists(file), let reference = try? ImageReference(parsing: image) else {
+            return []
+        }
+        let document: JSONValue
+        do { document = try JSONValue(parsing: try Files.read(file, limit: 1 << 20)) } catch {
+            throw CommandError("cannot read the logins in \(file): \(error); repair it or move it away")
+        }
+        guard let login = DockerConfiguration.credentials(document, registry: reference.registry) else { return [] }
+        let value: JSONValue = ["username": .string(login.username), "password": .string(login.password)]
+        return [("X-Registry-Auth", FleetProtocol.Base64.encodeURL(value.serialized()))]
+    }
+
+    private static var path: String? {
+        func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+        return variable("DOCKER_CONFIG").map { "\($0)/config.json" }
+            ?? variable("HOME").map { "\($0)/.docker/config.json" }
     }
 }
 
@@ -123,10 +150,12 @@ struct RemoveImageCommand: AsyncParsableCommand {
 /// Reads the engine's JSON lines and prints them for a person.
 enum ImageStream {
     static func print(
-        _ client: LocalClient, path: String, query: [(String, String)], body: HTTPClientRequest.Body?
+        _ client: LocalClient, path: String, query: [(String, String)], headers: [(String, String)] = [],
+        body: HTTPClientRequest.Body?
     ) async throws {
         let response = try await client.send(
-            .POST, path, query: query, headers: body == nil ? [] : [("Content-Type", "application/x-tar")], body: body)
+            .POST, path, query: query,
+            headers: headers + (body == nil ? [] : [("Content-Type", "application/x-tar")]), body: body)
         guard (200..<300).contains(response.status.code) else {
             let bytes = Array(buffer: try await response.body.collect(upTo: 1 << 20))
             throw CommandError(LocalClient.message(in: bytes) ?? "\(response.status)")
