@@ -48,10 +48,14 @@ struct ContainerLog {
         flush()
     }
 
-    /// Writes an unfinished last line.
+    /// Writes an unfinished last line, with the tag P: the container wrote no line end, so readers show none.
     mutating func finish(_ stream: Stream) {
         guard !partial[stream.rawValue].isEmpty else { return }
-        append([UInt8(ascii: "\n")], to: stream)
+        let now = WallClock.now()
+        emit(
+            [], of: stream, isWhole: false,
+            RFC3339.formatBytes(seconds: now.seconds, nanoseconds: now.nanoseconds, digits: 9))
+        flush()
     }
 
     private mutating func emit(_ text: ArraySlice<UInt8>, of stream: Stream, isWhole: Bool, _ timestamp: [UInt8]) {

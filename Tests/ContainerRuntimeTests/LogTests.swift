@@ -23,7 +23,7 @@ struct LogTests {
         let text = String(decoding: try Files.read(path), as: UTF8.self)
         #expect(
             try lines(path).map { "\($0.stream) \($0.tag) \($0.text)" } == [
-                "stdout F one", "stdout F two", "stdout F ", "stderr F err", "stdout F last",
+                "stdout F one", "stdout F two", "stdout F ", "stderr F err", "stdout P last",
             ])
         let stamp = try #require(text.split(separator: " ").first)
         #expect(stamp.utf8.count == 30 && stamp.hasSuffix("Z"))
