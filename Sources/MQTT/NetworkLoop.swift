@@ -148,7 +148,10 @@ final class NetworkLoop {
         requests.answerOpen(.failure(error))
     }
 
-    var peer: String { "\(configuration.host):\(configuration.port)" }
+    var peer: String {
+        let host = configuration.host
+        return (host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host) + ":\(configuration.port)"
+    }
 
     func text(_ code: Int32) -> String { String(cString: mosquitto_strerror(code)) }
 
