@@ -31,10 +31,15 @@ public struct DeviceIdentity: Sendable {
         var key: String { directory + "/key.pem" }
         var certificate: String { directory + "/certificate.pem" }
         var authority: String { directory + "/ca.pem" }
+        /// Of a broker that has another authority than the fleet.
+        var foreignAuthority: String { directory + "/broker-ca.pem" }
         var link: String { directory + "/link.json" }
         /// The second copy of the rollback floor.
         var floor: String { directory + "/floor.json" }
     }
+
+    /// Whom the broker's certificate must come from.
+    var brokerAuthority: String { Files.exists(paths.foreignAuthority) ? paths.foreignAuthority : paths.authority }
 
     public static func isPresent(in dataDirectory: String) -> Bool {
         Files.exists(Paths(dataDirectory: dataDirectory).link)

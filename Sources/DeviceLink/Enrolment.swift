@@ -77,6 +77,11 @@ public enum Enrolment {
             try Files.writeAtomically(Array(keyPEM.utf8), to: staging.key, mode: 0o600)
             try Files.writeAtomically(Array(response.certificate.utf8), to: staging.certificate)
             try Files.writeAtomically(Array(response.caCertificate.utf8), to: staging.authority)
+            if let other = response.brokerCACertificate {
+                try Files.writeAtomically(Array(other.utf8), to: staging.foreignAuthority)
+            } else {
+                try Files.remove(staging.foreignAuthority)
+            }
             try Files.writeAtomically(JSONValue(encoding: response).serialized(pretty: true), to: staging.link)
             guard rename(staging.directory, paths.directory) == 0 else {
                 throw SystemError(call: "rename", errno: .last, subject: paths.directory)

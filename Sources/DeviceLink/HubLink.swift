@@ -167,7 +167,7 @@ public struct HubLink: Service {
         var configuration = MQTTConfiguration(
             host: host, port: port, clientID: identity.device.text,
             tls: .init(
-                authorityFile: identity.paths.authority, certificateFile: identity.paths.certificate,
+                authorityFile: identity.brokerAuthority, certificateFile: identity.paths.certificate,
                 keyFile: identity.paths.key))
         configuration.keepAlive = timing.keepAlive
         let will = try Envelope(epoch: epoch, sequence: 0, timestamp: 0, Bye(reason: .lost))

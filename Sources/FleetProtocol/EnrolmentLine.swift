@@ -81,10 +81,12 @@ public struct EnrolmentResponse: FleetMessage {
     public var serverTime: Int64
     /// The fleet's name, for display.
     public var fleet: String
+    /// PEM: the authority of a broker that the hub does not run, where that is not the fleet's.
+    public var brokerCACertificate: String?
 
     public init(
         device: String, certificate: String, caCertificate: String, brokers: [String], signingKey: String,
-        keyID: String, serverTime: Int64, fleet: String
+        keyID: String, serverTime: Int64, fleet: String, brokerCACertificate: String? = nil
     ) {
         self.device = device
         self.certificate = certificate
@@ -94,6 +96,7 @@ public struct EnrolmentResponse: FleetMessage {
         self.keyID = keyID
         self.serverTime = serverTime
         self.fleet = fleet
+        self.brokerCACertificate = brokerCACertificate
     }
 
     /// The trusted root, version 1.

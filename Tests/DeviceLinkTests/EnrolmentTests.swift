@@ -117,6 +117,20 @@ struct EnrolmentTests {
         #expect(code(await join(server.line)) == .alreadyEnrolled)
     }
 
+    @Test func aBrokersOwnAuthorityIsKeptApartAndOneLeftOverGoes() async throws {
+        var answer = try Self.answer()
+        answer["brokerCACertificate"] = "other"
+        let server = try EnrolmentServer(answer: answer)
+        _ = try await join(server.line).get()
+        let identity = device.path + "/identity"
+        #expect(try DeviceIdentity.load(from: device.path).brokerAuthority == identity + "/broker-ca.pem")
+        #expect(try Files.read(identity + "/broker-ca.pem") == Array("other".utf8))
+        #expect(rename(identity, identity + ".new") == 0)
+        let plain = try EnrolmentServer(answer: Self.answer())
+        _ = try await join(plain.line).get()
+        #expect(try DeviceIdentity.load(from: device.path).brokerAuthority == identity + "/ca.pem")
+    }
+
     @Test func foreignFingerprintGetsNoSecret() async throws {
         let server = try EnrolmentServer(answer: Self.answer())
         let line = EnrolmentLine(hub: server.line.hub, authority: ContentDigest(of: [1]).text, secret: "s3cret")
