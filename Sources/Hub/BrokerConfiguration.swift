@@ -1,19 +1,25 @@
 /// The generated configuration of our own `mosquitto` (protocol A2 and B2). Pure text.
+///
+/// The files stand beside each other and are named without their directory, which is the broker's working directory: only so
+/// does an account reach them, also at a reload, that may not pass the hub's own directory above.
 struct BrokerConfiguration: Sendable, Hashable {
     var listen: ListenAddress
     /// `<run>/broker`.
     var directory: String
-    var authorityPath: String
-    var user: String
+    /// Nil: the hub's own.
+    var account: BrokerAccount?
     var maximumConnections: Int
     /// Devices that may do nothing any more although their connection may still stand.
     var revokedDevices: [String]
 
-    var configurationPath: String { directory + "/mosquitto.conf" }
+    static let fileName = "mosquitto.conf"
+    var configurationPath: String { directory + "/" + Self.fileName }
     var accessPath: String { directory + "/acl" }
+    var authorityPath: String { directory + "/ca.crt" }
     var certificatePath: String { directory + "/server.crt" }
     var keyPath: String { directory + "/server.key" }
     var revocationPath: String { directory + "/revoked.pem" }
+    /// Where the broker's standard error goes.
     var logPath: String { directory + "/mosquitto.log" }
 
     /// `mosquitto.conf`.
@@ -21,18 +27,18 @@ struct BrokerConfiguration: Sendable, Hashable {
         """
         # Written by Wherry at each start; changes are lost.
         per_listener_settings false
-        user \(user)
+        user \(account?.name ?? "root")
         listener \(listen.port) \(listen.host)
-        cafile \(authorityPath)
-        certfile \(certificatePath)
-        keyfile \(keyPath)
-        crlfile \(revocationPath)
+        cafile ca.crt
+        certfile server.crt
+        keyfile server.key
+        crlfile revoked.pem
         require_certificate true
         use_identity_as_username true
         use_username_as_clientid true
         tls_version tlsv1.2
         allow_anonymous false
-        acl_file \(accessPath)
+        acl_file acl
         max_connections \(maximumConnections)
         max_packet_size 163840
         max_queued_messages 1000
@@ -47,7 +53,7 @@ struct BrokerConfiguration: Sendable, Hashable {
         log_type error
         log_type warning
         log_type notice
-        log_dest file \(logPath)
+        log_dest stderr
 
         """
     }

@@ -80,18 +80,24 @@ actor BrokerProcess {
                 configuration.logPath, O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)
             let input = try FileDescriptor.open("/dev/null", O_RDONLY)
             let spawned = try ChildProcess.spawn(
-                path: program, arguments: ["mosquitto", "-c", configuration.configurationPath],
+                path: program, arguments: ["mosquitto", "-c", BrokerConfiguration.fileName],
                 fileDescriptors: [
                     (parent: input.rawValue, child: 0), (parent: output.rawValue, child: 1),
                     (parent: output.rawValue, child: 2),
-                ], newSession: true)
+                ], newSession: true, workingDirectory: configuration.directory)
             running = Running(
                 pid: spawned.pid, startTime: ProcessIdentity.startTime(of: spawned.pid), pidfd: spawned.pidfd)
         } catch {
             throw HubError(.brokerMissing, "cannot start \(program)", cause: error)
         }
-        try await waitUntilListening()
-        try? writeRecord()
+        do {
+            try writeRecord()
+            try await waitUntilListening()
+        } catch {
+            // Also when the hub ends while it waits, because its own listener cannot open.
+            await stop()
+            throw error
+        }
         logger.info("broker started", metadata: ["listen": "\(configuration.listen)", "pid": "\(running?.pid ?? 0)"])
     }
 
@@ -101,11 +107,10 @@ actor BrokerProcess {
             guard let running, ProcessIdentity.startTime(of: running.pid) != nil else { break }
             try await clock.sleep(for: .milliseconds(10))
         }
-        let tail = lastLogLine()
-        await stop()
         throw HubError(
             .brokerFailed,
-            "the broker mosquitto did not come up on \(configuration.listen): \(tail) (log: \(configuration.logPath))")
+            "the broker mosquitto did not come up on \(configuration.listen): \(lastLogLine()) "
+                + "(log: \(configuration.logPath))")
     }
 
     private func lastLogLine() -> String {
@@ -175,7 +180,7 @@ actor BrokerProcess {
         reload()
     }
 
-    /// Takes up a changed revocation list; connected devices on it lose all access.
+    /// Takes up a changed revocation list and denies everything to the devices on it. Their sessions stand until they end.
     func revoke(serials: [String], devices: [String]) throws {
         configuration.revokedDevices = devices
         try writeFiles(revokedSerials: serials, keepServerCertificate: true)
@@ -188,7 +193,8 @@ actor BrokerProcess {
 
     private func writeFiles(revokedSerials: [String], keepServerCertificate: Bool) throws(HubError) {
         do {
-            try Files.makeDirectories(configuration.directory, mode: 0o700)
+            try makeDirectory()
+            try write(identity.authority.certificatePEM, configuration.authorityPath)
             if !keepServerCertificate || !Files.exists(configuration.certificatePath) {
                 let pair = try identity.issueServer(names: names)
                 try write(pair.keyPEM, configuration.keyPath)
@@ -203,9 +209,18 @@ actor BrokerProcess {
         }
     }
 
+    /// The broker's group may read in it and nothing more: what the hub writes there, it also trusts. New files get the group
+    /// from the directory.
+    private func makeDirectory() throws(SystemError) {
+        let path = configuration.directory
+        try Files.makeDirectories(path, mode: 0o700)
+        try systemCall("chown", on: path) { chown(path, geteuid(), configuration.account?.group ?? getegid()) }
+        try systemCall("chmod", on: path) { chmod(path, 0o2750) }
+    }
+
     /// They are made anew at each start: no need to sync them.
     private func write(_ text: String, _ path: String) throws(SystemError) {
-        try Files.writeAtomically(Array(text.utf8), to: path, mode: 0o600, durable: false)
+        try Files.writeAtomically(Array(text.utf8), to: path, mode: 0o640, durable: false)
     }
 
     private struct Record {
@@ -229,13 +244,15 @@ actor BrokerProcess {
         return Record(pid: pid_t(pid), startTime: start, digest: value["digest"]?.stringValue ?? "")
     }
 
-    private func writeRecord() throws {
+    private func writeRecord() throws(HubError) {
         guard let running, let start = running.startTime else { return }
         let value: JSONValue = [
             "pid": .integer(Int64(running.pid)), "start": .string(String(start)),
             "digest": .string(Record.digest(configuration, identity.authority.fingerprint)),
         ]
-        try Files.writeAtomically(value.serialized(), to: recordPath, durable: false)
+        do { try Files.writeAtomically(value.serialized(), to: recordPath, durable: false) } catch {
+            throw HubError(.storage, "cannot note the broker's process", cause: error)
+        }
     }
 
     // MARK: Ports

@@ -17,7 +17,7 @@ extension FleetHub {
                 for await message in connection.messages { await ingest(message) }
                 lastConnectionError = "the connection to the broker broke"
             } catch {
-                lastConnectionError = "\(error)"
+                lastConnectionError = "\(error)" + remedy(error)
             }
             connection = nil
             try Task.checkCancellation()
@@ -33,10 +33,10 @@ extension FleetHub {
     private var mqttConfiguration: MQTTConfiguration {
         var configuration = MQTTConfiguration(
             host: brokerAddress.host, port: brokerAddress.port, clientID: HubIdentity.hubUser,
-            tls: brokerAddress.usesTLS
-                ? .init(
-                    authorityFile: brokerAuthority, certificateFile: identity.clientCertificatePath,
-                    keyFile: identity.clientKeyPath) : nil,
+            tls: .init(
+                authorityFile: foreignAuthority ?? identity.authorityPath,
+                certificateFile: identity.clientCertificatePath,
+                keyFile: identity.clientKeyPath),
             will: .init(topic: Topic.hubState.string, payload: hubState(online: false), retain: true))
         configuration.keepAlive = Int32(clamping: max(5, self.configuration.keepAlive.components.seconds))
         // The broker holds what devices send while the hub restarts, within its bounds.
@@ -48,10 +48,19 @@ extension FleetHub {
         return configuration
     }
 
-    /// A foreign broker may have a certificate of another authority: `<data>/pki/broker-ca.crt`.
-    private var brokerAuthority: String {
-        let other = identity.directory + "/broker-ca.crt"
-        return broker == nil && Files.exists(other) ? other : identity.authorityPath
+    /// The authority of a foreign broker whose certificate is not of the fleet's own; nil when there is none.
+    var foreignAuthority: String? {
+        broker == nil && Files.exists(foreignAuthorityPath) ? foreignAuthorityPath : nil
+    }
+
+    private var foreignAuthorityPath: String { identity.directory + "/broker-ca.crt" }
+
+    /// Our own broker's certificates are ours; those of somebody else's need its administrator.
+    private func remedy(_ error: MQTTError) -> String {
+        guard broker == nil, error.code == .tls else { return "" }
+        return "; its certificate must name \(brokerAddress.host) and be issued by \(identity.authorityPath), or by "
+            + "the authority in \(foreignAuthorityPath), and it must accept the hub's certificate "
+            + identity.clientCertificatePath
     }
 
     private func hubState(online: Bool) -> [UInt8] {
@@ -86,6 +95,8 @@ extension FleetHub {
             let envelope = try Envelope(
                 parsing: message.payload, depth: carriesObjects ? FleetLimits.objectDepth : FleetLimits.controlDepth)
             try await take(envelope, leaf, device)
+        } catch is CancellationError {
+            // The hub ends; the device reports again at its next start.
         } catch {
             logger.warning(
                 "message of a device refused",

@@ -66,12 +66,13 @@ extension FleetHub {
         return try JSONValue(encoding: response(admitted))
     }
 
-    private func response(_ admitted: Enrolment.Admitted) -> EnrolmentResponse {
+    private func response(_ admitted: Enrolment.Admitted) throws(HubError) -> EnrolmentResponse {
         EnrolmentResponse(
             device: admitted.record.device.text, certificate: admitted.record.certificate,
             caCertificate: identity.authority.certificatePEM, brokers: [advertisedBroker(hub: admitted.hub)],
             signingKey: FleetProtocol.Base64.encode(identity.signer.publicKey), keyID: identity.signer.keyID,
-            serverTime: Self.milliseconds(), fleet: configuration.fleetName)
+            serverTime: Self.milliseconds(), fleet: configuration.fleetName,
+            brokerCACertificate: try foreignAuthority.map(HubIdentity.read))
     }
 
     /// Where devices find the broker: where it listens, or, when it listens everywhere, on the host by which they found the hub.

@@ -32,7 +32,7 @@ extension FleetHub {
     }
 
     private func planSafely() async {
-        do { try await replan() } catch {
+        do { try await replan() } catch is CancellationError {} catch {
             logger.error("documents cannot be made", metadata: ["error": "\(error)"])
             // Level-triggered: the next change, or this mark after a pause, tries again.
             try? await clock.sleep(for: .seconds(1))
@@ -129,7 +129,7 @@ extension FleetHub {
         return changed
     }
 
-    /// The device's Node was deleted: its record and mirrors go, its certificate is revoked, its connection loses all access.
+    /// The device's Node was deleted: its record and mirrors go, its certificate is revoked, its connection ends.
     private func forget(_ device: DeviceID) async throws {
         guard let record = sessions[device]?.record else { return }
         let now = WallClock.now().seconds
@@ -144,7 +144,10 @@ extension FleetHub {
         // An empty retained message removes the head from the broker.
         lanes.add(.init(topic: .down(device, .head), payload: [], retain: true), for: device)
         let revoked = try await Self.revoked(store)
-        try await broker?.revoke(serials: revoked.serials, devices: revoked.devices)
+        if let broker {
+            try await broker.revoke(serials: revoked.serials, devices: revoked.devices)
+            await endSession(of: device)
+        }
         logger.notice("device forgotten and revoked", metadata: ["device": "\(device)"])
     }
 }

@@ -25,6 +25,8 @@ extension FleetHub {
     private func attempt(_ what: String, _ body: () async throws -> Void) async {
         do { try await body() } catch let error as StatusError where error.reason == .notFound {
             // Deleted meanwhile.
+        } catch is CancellationError {
+            // The hub ends; what is written is made anew at its start.
         } catch {
             logger.error("status cannot be written", metadata: ["of": "\(what)", "error": "\(error)"])
         }

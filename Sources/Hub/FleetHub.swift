@@ -25,7 +25,7 @@ public actor FleetHub: Service {
     let logger: Logger
     let broker: BrokerProcess?
     /// Where the hub itself reaches the broker.
-    let brokerAddress: (host: String, port: Int, usesTLS: Bool)
+    let brokerAddress: (host: String, port: Int)
     let lanes = OutgoingLanes()
     let feed: ChangeFeed<ResourceKey>
     /// Wakes the loop that writes status and nodes.
@@ -79,18 +79,17 @@ public actor FleetHub: Service {
         switch configuration.broker {
         case .external(let url):
             broker = nil
-            brokerAddress = (url.host, url.port, url.usesTLS)
+            brokerAddress = (url.host, url.port)
         case .own(let wished):
             let listen = try await Self.settlePort(wished, store)
             let names = try await Self.brokerNames(listen, store)
             broker = BrokerProcess(
                 configuration: BrokerConfiguration(
                     listen: listen, directory: configuration.runDirectory + "/broker",
-                    authorityPath: identity.authorityPath, user: geteuid() == 0 ? "root" : "mosquitto",
-                    maximumConnections: configuration.maximumConnections,
+                    account: .unprivileged(port: listen.port), maximumConnections: configuration.maximumConnections,
                     revokedDevices: try await Self.revoked(store).devices),
                 identity: identity, names: names, watcher: ProcessWatcher(), clock: clock, logger: logger)
-            brokerAddress = (listen.localHost, listen.port, true)
+            brokerAddress = (listen.localHost, listen.port)
         }
     }
 
@@ -187,7 +186,7 @@ public actor FleetHub: Service {
                 perform(effects, device)
             }
             failLateCommands(now)
-            do { try await saveContacts() } catch {
+            do { try await saveContacts() } catch is CancellationError { throw CancellationError() } catch {
                 logger.error("device records cannot be saved", metadata: ["error": "\(error)"])
             }
             if seconds.isMultiple(of: 60) { await broker?.trimLog() }

@@ -65,27 +65,35 @@ public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
     public var description: String { host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }
 
-/// `mqtt://host[:port]` or `mqtts://host[:port]`.
+/// `mqtts://host[:port]`. Devices speak TLS only: the broker's access list knows them by their certificates.
 public struct BrokerURL: Sendable, Hashable, CustomStringConvertible {
     public let host: String
     public let port: Int
-    public let usesTLS: Bool
 
     public init(parsing text: String) throws(HubError) {
-        let remedy = "write mqtts://HOST[:PORT] or mqtt://HOST[:PORT]"
-        let schemes = ["mqtts://": true, "mqtt://": false]
-        guard let (scheme, usesTLS) = schemes.first(where: { text.hasPrefix($0.key) }) else {
-            throw HubError(.invalidOption, "\(text) is not the address of a broker: \(remedy)")
+        let remedy = "write mqtts://HOST[:PORT], an IPv6 address in brackets"
+        let scheme = "mqtts://"
+        guard text.hasPrefix(scheme) else {
+            let why =
+                text.hasPrefix("mqtt://") ? "is not over TLS, which devices need" : "is not the address of a broker"
+            throw HubError(.invalidOption, "\(text) \(why): \(remedy)")
         }
         var rest = String(text.dropFirst(scheme.utf8.count))
         while rest.hasSuffix("/") { rest.removeLast() }
-        let hasPort = rest.last != "]" && rest.lastIndex(of: ":") != nil
-        let address = try ListenAddress(parsing: hasPort ? rest : "\(rest):\(usesTLS ? 8883 : 1883)")
-        guard !rest.isEmpty, address.port > 0, !rest.hasPrefix(":") else {
-            throw HubError(.invalidOption, "\(text) names no host or no port: \(remedy)")
-        }
-        (host, port, self.usesTLS) = (address.host, address.port, usesTLS)
+        let hasPort = rest.last != "]" && rest.contains(":")
+        guard let address = try? ListenAddress(parsing: hasPort ? rest : "\(rest):8883"),
+            !rest.isEmpty, !rest.hasPrefix(":"), address.port > 0,
+            Self.isHost(address.host, isLiteral: rest.hasPrefix("["))
+        else { throw HubError(.invalidOption, "\(text) names no host or no port: \(remedy)") }
+        (host, port) = (address.host, address.port)
     }
 
-    public var description: String { "\(usesTLS ? "mqtts" : "mqtt")://\(ListenAddress(host: host, port: port))" }
+    /// Whether it can be a name or an IPv4 address; in brackets, an IPv6 address, with a zone or not.
+    private static func isHost(_ text: String, isLiteral: Bool) -> Bool {
+        let others = isLiteral ? ":.%-_" : ".-_"
+        return text.contains(":") == isLiteral && !text.isEmpty
+            && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || others.contains($0)) }
+    }
+
+    public var description: String { "mqtts://\(ListenAddress(host: host, port: port))" }
 }

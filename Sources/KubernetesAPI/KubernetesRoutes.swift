@@ -25,13 +25,14 @@ public struct KubernetesRoutes: Sendable {
     private let openAPI: OpenAPIDocuments
 
     /// - Parameters:
-    ///   - showsLastContact: adds the column LAST-CONTACT to nodes and shows lost ones as `Unknown`: for a hub.
+    ///   - isHub: the objects are a fleet's: nodes get the column LAST-CONTACT, lost ones are shown as `Unknown`, and Deployments
+    ///     count the pods of every device.
     public init(
         store: Store,
         readLogs: @escaping LogReader,
         version: ServerVersion,
         admitWrite: WriteGate? = nil,
-        showsLastContact: Bool = false,
+        isHub: Bool = false,
         logger: Logger
     ) {
         self.store = store
@@ -39,7 +40,7 @@ public struct KubernetesRoutes: Sendable {
         self.version = version
         self.admitWrite = admitWrite
         self.logger = logger
-        tables = TableCatalog(showsLastContact: showsLastContact)
+        tables = TableCatalog(isHub: isHub)
         openAPI = OpenAPIDocuments(version: version)
     }
 

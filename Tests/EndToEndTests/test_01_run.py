@@ -13,14 +13,16 @@ RUN = Path(__file__).resolve().parents[2] / "deploy/example/run.sh"
 
 
 def processes_mentioning(text: str) -> list[str]:
+    """In their command line or working directory: mosquitto's files are named relative to that."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
                 line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                directory = os.readlink(entry / "cwd")
             except OSError:
                 continue
-            if text in line:
+            if text in line or text in directory:
                 found.append(f"{entry.name}: {line}")
     return found
 

@@ -16,8 +16,7 @@ struct BrokerProcessTests {
         return BrokerProcess(
             configuration: BrokerConfiguration(
                 listen: ListenAddress(host: "127.0.0.1", port: port), directory: scratch.path + "/broker",
-                authorityPath: identity.authorityPath, user: "root", maximumConnections: connections, revokedDevices: []
-            ),
+                account: .unprivileged(port: port), maximumConnections: connections, revokedDevices: []),
             identity: identity, names: ["127.0.0.1"], watcher: ProcessWatcher(), clock: ContinuousClock(),
             logger: Logger(label: "broker"))
     }
@@ -26,11 +25,17 @@ struct BrokerProcessTests {
         try JSONValue(parsing: Files.read(scratch.path + "/broker/process.json"))["pid"]?.intValue
     }
 
+    private func owner(_ pid: Int?) -> uid_t? {
+        var facts = stat()
+        return stat("/proc/\(pid ?? 0)", &facts) == 0 ? facts.st_uid : nil
+    }
+
     @Test func isAdoptedWhenItsConfigurationIsTheSame() async throws {
         let scratch = try Scratch()
         let port = try ListeningPort.choose(host: "127.0.0.1")
         try await make(scratch, port: port).start(revokedSerials: [])
         let first = try pid(scratch)
+        if geteuid() == 0 { #expect(try #require(owner(first)) != 0, "the broker runs as root") }
         let successor = try make(scratch, port: port)
         try await successor.start(revokedSerials: [])
         #expect(try pid(scratch) == first)

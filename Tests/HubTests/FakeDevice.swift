@@ -50,6 +50,8 @@ actor FakeDevice {
         pump = Task { for await message in connection.messages { self.take(message) } }
     }
 
+    var isConnected: Bool { connection.map { $0.closeReason == nil } ?? false }
+
     /// Goes without a word: the broker sends the will.
     func drop() async {
         connection?.abort()

@@ -109,10 +109,12 @@ struct TableTests {
                 "replicas": 3, "selector": ["matchLabels": ["app": "web"]],
                 "template": ["spec": ["containers": [["name": "a", "image": "x:1"], ["name": "b", "image": "y:2"]]]],
             ],
-            "status": ["readyReplicas": 2, "updatedReplicas": 3, "availableReplicas": 1],
+            "status": ["readyReplicas": 2, "updatedReplicas": 3, "availableReplicas": 1, "unavailableReplicas": 5],
         ]
-        let cells = ResourceTable.deployments.cells(Resource(value: value, type: .deployment), Self.now)
+        let deployment = Resource(value: value, type: .deployment)
+        let cells = ResourceTable.deployments(ofFleet: false).cells(deployment, Self.now)
         #expect(cells == ["web", "2/3", 3, 1, "60s", "a,b", "x:1,y:2", "app=web"])
+        #expect(ResourceTable.deployments(ofFleet: true).cells(deployment, Self.now)[1] == "2/6", "of two devices")
     }
 
     @Test("a silent device is Unknown at a hub and NotReady elsewhere")
@@ -132,7 +134,7 @@ struct TableTests {
 
     @Test("every type has as many cells as columns", arguments: ResourceType.all)
     func cellCounts(type: ResourceType) {
-        let table = TableCatalog(showsLastContact: false)[type]
+        let table = TableCatalog(isHub: false)[type]
         let empty = Resource(value: ["metadata": ["name": "x"]], type: type)
         #expect(table.cells(empty, Self.now).count == table.columns.count)
     }

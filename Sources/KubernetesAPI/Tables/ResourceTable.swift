@@ -42,11 +42,13 @@ struct ResourceTable: Sendable {
 struct TableCatalog: Sendable {
     private let tables: [ResourceType: ResourceTable]
 
-    init(showsLastContact: Bool) {
+    /// - Parameter isHub: whether the objects are a fleet's.
+    init(isHub: Bool) {
         tables = [
-            .pod: .pods, .deployment: .deployments, .replicaSet: .replicaSets, .namespace: .namespaces,
+            .pod: .pods, .deployment: .deployments(ofFleet: isHub), .replicaSet: .replicaSets,
+            .namespace: .namespaces,
             .configMap: .configMaps, .secret: .secrets, .event: .events,
-            .node: .nodes(showsLastContact: showsLastContact),
+            .node: .nodes(showsLastContact: isHub),
         ]
     }
 

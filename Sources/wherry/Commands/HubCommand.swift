@@ -28,8 +28,10 @@ struct HubCommand: AsyncParsableCommand {
         name: .customLong("mqtt-listen"),
         help: "HOST:PORT of the broker; a free port of 127.0.0.1, kept over restarts, without this.")
     var mqttListen: HTTPServing.ListenAddress?
-    @Option(help: "mqtt://HOST:PORT or mqtts://HOST:PORT of a broker to use instead of an own one.")
-    var broker: String?
+    @Option(
+        help: "mqtts://HOST[:PORT] of a broker to use instead of an own one; see docs/external-broker.md.",
+        transform: { try BrokerURL(parsing: $0) })
+    var broker: BrokerURL?
     @Option(help: "The host name by which devices reach this hub, where --listen does not say it.")
     var advertise: String?
 
@@ -59,7 +61,7 @@ struct HubCommand: AsyncParsableCommand {
         ).register(on: router)
         KubernetesRoutes(
             store: store, readLogs: { try await hub.logs($0) }, version: ServerVersion(release: Wherry.version),
-            admitWrite: { try FleetHub.admitWrite(old: $0, new: $1) }, showsLastContact: true, logger: logger
+            admitWrite: { try FleetHub.admitWrite(old: $0, new: $1) }, isHub: true, logger: logger
         ).register(on: router)
         HubRoutes(hub: hub, address: address, advertise: advertise).register(on: router)
         let server = HTTPServer(
@@ -77,7 +79,7 @@ struct HubCommand: AsyncParsableCommand {
     private func configuration(_ directories: DaemonDirectories) throws -> HubConfiguration {
         let source: HubConfiguration.Broker
         if let broker {
-            source = .external(try BrokerURL(parsing: broker))
+            source = .external(broker)
         } else if let mqttListen {
             source = .own(listen: try Hub.ListenAddress(parsing: mqttListen.description))
         } else {
@@ -96,6 +98,7 @@ struct HubRoutes {
     let hub: FleetHub
     let address: ListenerAddress
     let advertise: String?
+    private let enrolments = EnrolmentLimiter()
 
     func register(on router: Router<ServingContext>) {
         router.post("wherry/v1/tokens") { [self] _, _ in
@@ -108,8 +111,10 @@ struct HubRoutes {
                 return Response.json(["line": .string(line)], status: .created)
             }
         }
-        router.post("wherry/v1/enrol") { [self] request, _ in
+        router.post("wherry/v1/enrol") { [self] request, context in
             await answer {
+                // The local socket has no address: its user is the administrator.
+                if let address = context.channel.remoteAddress?.ipAddress { try enrolments.admit(from: address) }
                 let body = Array(buffer: try await request.body.collect(upTo: Self.bodyLimit))
                 return Response.json(try await hub.enrol(try JSONValue(parsing: body)))
             }
@@ -131,7 +136,9 @@ struct HubRoutes {
         do {
             return try await work()
         } catch let error as StatusError {
-            return Response.json(error.status, status: HTTPResponse.Status(code: error.code))
+            var response = Response.json(error.status, status: HTTPResponse.Status(code: error.code))
+            if let seconds = error.details?.retryAfterSeconds { response.headers[.retryAfter] = "\(seconds)" }
+            return response
         } catch {
             return Response.failure(400, reason: "BadRequest", message: "\(error)")
         }
