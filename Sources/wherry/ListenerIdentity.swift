@@ -87,20 +87,21 @@ struct ListenerIdentity: Sendable {
 
     /// Whether the address can be bound now. Only a hint: the listener's own bind decides.
     private static func isFree(_ address: ListenAddress) -> Bool {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var hints = addrinfo()
+        hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        var found: UnsafeMutablePointer<addrinfo>?
+        // A name is left to the listener: looking it up may take long.
+        guard getaddrinfo(address.host, String(address.port), &hints, &found) == 0, let info = found?.pointee else {
+            return true
+        }
+        defer { freeaddrinfo(found) }
+        let descriptor = socket(info.ai_family, info.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         var yes: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
-        var name = sockaddr_in()
-        name.sin_family = sa_family_t(AF_INET)
-        name.sin_port = in_port_t(UInt16(clamping: address.port)).bigEndian
-        guard inet_pton(AF_INET, address.host, &name.sin_addr) == 1 else { return true }
-        return withUnsafePointer(to: &name) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
+        return bind(descriptor, info.ai_addr, info.ai_addrlen) == 0
     }
 
     /// A kubeconfig for this listener.

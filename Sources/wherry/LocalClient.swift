@@ -48,17 +48,17 @@ struct LocalClient: Sendable {
         }
     }
 
-    /// Sends a request whose answer must be a success, and gives its whole body.
-    func bytes(
+    /// Sends a request whose answer must be a success, and gives its status and whole body.
+    func success(
         _ method: HTTPMethod, _ path: String, query: [(String, String)] = [], headers: [(String, String)] = [],
         body: HTTPClientRequest.Body? = nil
-    ) async throws -> [UInt8] {
+    ) async throws -> (status: HTTPResponseStatus, body: [UInt8]) {
         let response = try await send(method, path, query: query, headers: headers, body: body)
         let bytes = Array(buffer: try await response.body.collect(upTo: 64 << 20))
         guard (200..<300).contains(response.status.code) else {
             throw CommandError(Self.message(in: bytes) ?? "\(method) \(path): \(response.status)")
         }
-        return bytes
+        return (response.status, bytes)
     }
 
     func json(
@@ -71,7 +71,7 @@ struct LocalClient: Sendable {
             headers.append(("Content-Type", contentType))
             payload = .bytes(ByteBuffer(bytes: body.serialized()))
         }
-        return try JSONValue(parsing: try await bytes(method, path, query: query, headers: headers, body: payload))
+        return try JSONValue(parsing: await success(method, path, query: query, headers: headers, body: payload).body)
     }
 
     /// Whether the daemon says that it is ready.

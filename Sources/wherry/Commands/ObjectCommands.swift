@@ -19,34 +19,18 @@ struct ApplyCommand: AsyncParsableCommand {
 
     func run() async throws {
         let client = try LocalClient(client)
-        for file in filename {
-            for object in try Manifest.read(file) where !object.isNull {
-                print(try await apply(object, from: file, with: client))
-            }
+        for object in try Manifest.objects(in: filename, namespace: scope.namespace) {
+            print(try await apply(object, with: client))
         }
     }
 
-    private func apply(_ object: JSONValue, from file: String, with client: LocalClient) async throws -> String {
-        guard let apiVersion = object["apiVersion"]?.stringValue, let kind = object["kind"]?.stringValue,
-            let name = object[path: "metadata", "name"]?.stringValue
-        else { throw CommandError("\(file): an object needs apiVersion, kind and metadata.name") }
-        guard let type = ResourceType.of(apiVersion: apiVersion, kind: kind) else {
-            throw CommandError("\(file): no matches for kind \"\(kind)\" in version \"\(apiVersion)\"")
-        }
-        let namespace = object[path: "metadata", "namespace"]?.stringValue ?? scope.namespace
-        let collection = ObjectPath.collection(type, namespace: namespace)
-        let query = [("fieldManager", "wherry"), ("fieldValidation", "Strict")]
-        let label = "\(type.group.isEmpty ? kind.lowercased() : "\(kind.lowercased()).\(type.group)")/\(name)"
-        let existing = try await client.send(.GET, "\(collection)/\(name)")
-        _ = try await existing.body.collect(upTo: 16 << 20)
-        if existing.status == .notFound {
-            _ = try await client.json(.POST, collection, query: query, body: object)
-            return "\(label) created"
-        }
-        _ = try await client.json(
-            .PATCH, "\(collection)/\(name)", query: query, body: object,
-            contentType: "application/strategic-merge-patch+json")
-        return "\(label) configured"
+    /// Server-side apply: what was in the manifest before and is no longer goes away, what others set stays.
+    private func apply(_ object: ManifestObject, with client: LocalClient) async throws -> String {
+        let answer = try await client.success(
+            .PATCH, object.path, query: [("fieldManager", "wherry"), ("fieldValidation", "Strict"), ("force", "true")],
+            headers: [("Content-Type", "application/apply-patch+yaml")],
+            body: .bytes(ByteBuffer(bytes: object.value.serialized())))
+        return "\(object.label) \(answer.status == .created ? "created" : "configured")"
     }
 }
 
@@ -111,19 +95,42 @@ struct DeleteCommand: AsyncParsableCommand {
 
     @OptionGroup var client: ClientOptions
     @OptionGroup var scope: NamespaceOptions
+    @Option(name: .shortAndLong, help: "YAML or JSON, or - for standard input, with the objects; may be repeated.")
+    var filename: [String] = []
     @Argument(help: "A kind: pods, deploy, nodes, …")
-    var kind: String
+    var kind: String?
     @Argument(help: "The objects' names.")
-    var names: [String]
+    var names: [String] = []
 
-    func run() async throws {
-        let type = try ObjectPath.type(named: kind)
-        let client = try LocalClient(client)
-        for name in names {
-            let path = "\(ObjectPath.collection(type, namespace: scope.namespace))/\(name)"
-            _ = try await client.json(.DELETE, path, body: ["propagationPolicy": "Background"])
-            print("\(type.kind.lowercased())/\(name) deleted")
+    mutating func validate() throws {
+        if filename.isEmpty ? names.isEmpty : kind != nil {
+            throw ValidationError("name the objects by a kind and names, or by --filename")
         }
+    }
+
+    /// Goes on after an object that cannot be deleted, so that the same line can be given again.
+    func run() async throws {
+        let client = try LocalClient(client)
+        var isWhole = true
+        for object in try objects() {
+            do {
+                _ = try await client.json(.DELETE, object.path, body: ["propagationPolicy": "Background"])
+                print("\(object.label) deleted")
+            } catch let error as CommandError {
+                Wherry.write(toStandardError: "wherry: \(error)")
+                isWhole = false
+            }
+        }
+        if !isWhole { throw ExitCode.failure }
+    }
+
+    private func objects() throws -> [(path: String, label: String)] {
+        guard let kind else {
+            return try Manifest.objects(in: filename, namespace: scope.namespace).map { ($0.path, $0.label) }
+        }
+        let type = try ObjectPath.type(named: kind)
+        let collection = ObjectPath.collection(type, namespace: scope.namespace)
+        return names.map { ("\(collection)/\($0)", "\(type.kind.lowercased())/\($0)") }
     }
 }
 
@@ -185,24 +192,5 @@ enum ObjectPath {
             throw CommandError("the server doesn't have a resource type \"\(name)\"")
         }
         return found
-    }
-}
-
-/// Reads manifests.
-enum Manifest {
-    static func read(_ file: String) throws -> [JSONValue] {
-        let bytes: [UInt8]
-        do {
-            bytes = try Files.read(file == "-" ? "/dev/stdin" : file)
-        } catch {
-            throw CommandError("cannot read \(file): \(error)")
-        }
-        do {
-            return try YAMLReader.documents(in: bytes).flatMap { document in
-                document["kind"]?.stringValue == "List" ? document["items"]?.arrayValue ?? [] : [document]
-            }
-        } catch {
-            throw CommandError("\(file): \(error)")
-        }
     }
 }

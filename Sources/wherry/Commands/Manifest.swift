@@ -1,0 +1,51 @@
+import JSON
+import Linux
+import Resources
+import YAML
+
+/// An object that a manifest describes, and where it lives under the API.
+struct ManifestObject {
+    let value: JSONValue
+    let path: String
+    /// As kubectl writes it: `deployment.apps/web`.
+    let label: String
+
+    init(_ value: JSONValue, namespace: String, file: String) throws {
+        guard let apiVersion = value["apiVersion"]?.stringValue, let kind = value["kind"]?.stringValue,
+            let name = value[path: "metadata", "name"]?.stringValue
+        else { throw CommandError("\(file): an object needs apiVersion, kind and metadata.name") }
+        guard let type = ResourceType.of(apiVersion: apiVersion, kind: kind) else {
+            throw CommandError("\(file): no matches for kind \"\(kind)\" in version \"\(apiVersion)\"")
+        }
+        let namespace = value[path: "metadata", "namespace"]?.stringValue ?? namespace
+        self.value = value
+        path = "\(ObjectPath.collection(type, namespace: namespace))/\(name)"
+        label = "\(kind.lowercased())\(type.group.isEmpty ? "" : ".\(type.group)")/\(name)"
+    }
+}
+
+/// Reads manifests: all of them before anything is done with one.
+enum Manifest {
+    /// - Parameter namespace: of objects that name none.
+    static func objects(in files: [String], namespace: String) throws -> [ManifestObject] {
+        try files.flatMap { file in
+            try read(file).filter { !$0.isNull }.map { try ManifestObject($0, namespace: namespace, file: file) }
+        }
+    }
+
+    private static func read(_ file: String) throws -> [JSONValue] {
+        let bytes: [UInt8]
+        do {
+            bytes = try Files.read(file == "-" ? "/dev/stdin" : file)
+        } catch {
+            throw CommandError("cannot read \(file): \(error)")
+        }
+        do {
+            return try YAMLReader.documents(in: bytes).flatMap { document in
+                document["kind"]?.stringValue == "List" ? document["items"]?.arrayValue ?? [] : [document]
+            }
+        } catch {
+            throw CommandError("\(file): \(error)")
+        }
+    }
+}
