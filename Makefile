@@ -1,7 +1,7 @@
 # Wherry: the verbs. README says which two a newcomer needs; CONTRIBUTING says what the others are for.
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
-.PHONY: setup setup-run build run test lint format check docs bench size e2e soak fuzz static clean
+.PHONY: setup setup-run build run test lint format check docs bench size conformance e2e soak fuzz static clean
 
 STATIC := build/wherry
 
@@ -50,7 +50,12 @@ bench: setup static
 e2e: setup static ## the shipped binary with the real clients; short forms of the long runs
 	@Tests/EndToEndTests/run.sh $(STATIC)
 
+# As the machine shows its cgroups; the other views, crun and runc are part of `make soak`.
+conformance: setup static ## the OCI runtime specification, statement by statement, on the shipped binary
+	@MACHINE_ONLY=1 Tests/RuntimeConformance/run.sh "$(STATIC) runtime"
+
 soak: setup static ## the same with the long runs in full length
+	@Tests/RuntimeConformance/run.sh "$(STATIC) runtime" crun runc
 	@WHERRY_SOAK=1 Tests/EndToEndTests/run.sh $(STATIC)
 
 fuzz: ## a minute for each parser of outside bytes (FUZZ_SECONDS=n for longer)

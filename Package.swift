@@ -140,7 +140,8 @@ let package = Package(
         .executableTarget(
             name: "wherry",
             dependencies: [
-                "ContainerEngine", "ContainerRuntime", "DeviceLink", "DockerAPI", "FleetProtocol", "HTTPServing", "Hub",
+                "Cgroups", "ContainerEngine", "ContainerRuntime", "DeviceLink", "DockerAPI", "FleetProtocol",
+                "HTTPServing", "Hub",
                 "Identity", "Images", "JSON", "KubernetesAPI", "Linux", "NodeAgent", "OCI", "ResourceStore",
                 "Resources",
                 "Telemetry", "Workloads", "YAML", .argumentParser, .asyncHTTPClient, .crypto, .httpTypes, .hummingbird,
@@ -196,6 +197,7 @@ let package = Package(
 if Context.environment["WHERRY_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "fuzz", dependencies: ["FleetProtocol", "JSON", "Linux", "OCI", "Resources", "YAML"],
+            name: "fuzz",
+            dependencies: ["ContainerRuntime", "FleetProtocol", "JSON", "Linux", "OCI", "Resources", "YAML"],
             path: "Tests/Fuzz/Sources", swiftSettings: settings))
 }

@@ -25,6 +25,8 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <termios.h>
 #include <unistd.h>
 
 #ifdef __GLIBC__
@@ -146,6 +148,29 @@ int wherry_signalfd(const int *signals, size_t count) {
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 void wherry_exit_now(int status) { _exit(status); }
+int wherry_join_session_keyring(const char *name) { return (int)syscall(SYS_keyctl, 1, name); }
+int wherry_personality(unsigned long domain) { return (int)syscall(SYS_personality, domain); }
+int wherry_sched_setattr(uint32_t policy, uint64_t flags, int32_t nice, uint32_t priority, uint64_t runtime,
+                         uint64_t deadline, uint64_t period) {
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } attributes = {sizeof attributes, policy, flags, nice, priority, runtime, deadline, period};
+    return (int)syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+int wherry_ioprio_set(int class_and_level) {
+    return (int)syscall(SYS_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, class_and_level);
+}
+int wherry_sched_setaffinity(const uint8_t *mask, size_t size) {
+    return (int)syscall(SYS_sched_setaffinity, 0, size, mask);
+}
+int wherry_set_mempolicy(int mode, uint64_t nodes) {
+    unsigned long mask = nodes;
+    return (int)syscall(SYS_set_mempolicy, mode, nodes ? &mask : NULL, nodes ? 65 : 0);
+}
 
 int wherry_exec(const char *path, int fd, char *const *argv, char *const *envp) {
     if (path) return execve(path, argv, envp);
@@ -281,6 +306,7 @@ int64_t wherry_mount_id(int directory, const char *path, int flags) {
 int wherry_memfd_create(const char *name, unsigned flags) { return (int)syscall(SYS_memfd_create, name, flags); }
 int wherry_ioctl_pointer(int fd, unsigned long request, void *argument) { return ioctl(fd, request, argument); }
 int wherry_ioctl_integer(int fd, unsigned long request, long argument) { return ioctl(fd, request, argument); }
+int wherry_dup3(int from, int to, int close_on_exec) { return dup3(from, to, close_on_exec ? O_CLOEXEC : 0); }
 int wherry_fcntl_integer(int fd, int command, int argument) { return fcntl(fd, command, argument); }
 ssize_t wherry_getdents(int fd, void *buffer, size_t size) { return syscall(SYS_getdents64, fd, buffer, size); }
 
@@ -303,6 +329,88 @@ int wherry_interface_up(const char *name) {
     close(fd);
     errno = error;
     return result;
+}
+
+int wherry_connect_unix(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    strcpy(address.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+int wherry_socket_pair(int *ends) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends); }
+int wherry_send_descriptor(int socket, int fd, const void *data, size_t length) {
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr aligned;
+    } control;
+    memset(&control, 0, sizeof control);
+    struct iovec vector = {.iov_base = (void *)data, .iov_len = length};
+    struct msghdr message = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+int wherry_receive_descriptor(int socket) {
+    char data[4096];
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr aligned;
+    } control;
+    struct iovec vector = {.iov_base = data, .iov_len = sizeof data};
+    struct msghdr message = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) < 0) return -1;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (!header || header->cmsg_type != SCM_RIGHTS) {
+        errno = EBADMSG;
+        return -1;
+    }
+    int fd;
+    memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    return fd;
+}
+int wherry_terminal_peer(int master) {
+    int unlocked = 0;
+    if (ioctl(master, TIOCSPTLCK, &unlocked) != 0) return -1;
+    return ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+int wherry_terminal_resize(int fd, unsigned rows, unsigned columns) {
+    struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
+    return ioctl(fd, TIOCSWINSZ, &size);
+}
+int wherry_terminal_copy_size(int from, int to) {
+    struct winsize size;
+    return ioctl(from, TIOCGWINSZ, &size) != 0 ? -1 : ioctl(to, TIOCSWINSZ, &size);
+}
+int wherry_terminal_control(int fd) { return ioctl(fd, TIOCSCTTY, 0); }
+int wherry_terminal_raw(int fd, void *saved, size_t capacity) {
+    struct termios mode;
+    if (capacity < sizeof mode) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (tcgetattr(fd, &mode) != 0) return -1;
+    memcpy(saved, &mode, sizeof mode);
+    cfmakeraw(&mode);
+    return tcsetattr(fd, TCSANOW, &mode);
+}
+int wherry_terminal_restore(int fd, const void *saved) {
+    struct termios mode;
+    memcpy(&mode, saved, sizeof mode);
+    return tcsetattr(fd, TCSANOW, &mode);
 }
 
 // Events

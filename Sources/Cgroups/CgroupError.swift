@@ -13,6 +13,10 @@ public struct CgroupError: Error, Sendable, CustomStringConvertible {
         public static let invalidPath = Code(rawValue: "invalidPath")
         /// The group does not exist.
         public static let notFound = Code(rawValue: "notFound")
+        /// The group is there already, and is not to be shared.
+        public static let exists = Code(rawValue: "exists")
+        /// The processes did not come to a stop in time.
+        public static let timedOut = Code(rawValue: "timedOut")
         /// The group still has processes or children.
         public static let busy = Code(rawValue: "busy")
         /// The kernel or libcgroup refused.

@@ -66,6 +66,9 @@ struct CgroupMounts: Sendable {
         "perf_event", "pids", "rdma", "misc",
     ]
 
+    /// Controllers of cgroup2.
+    var offeredV2: [String] { unified.map { V2Gap.controllers($0) } ?? [] }
+
     /// The host directory of group `path` for `controller`, nil where that controller is not offered.
     func directory(_ controller: String, _ path: String) -> String? {
         if layout == .v2 { return unified.map { $0 + path } }

@@ -37,6 +37,27 @@ enum ControlFile {
         return nil
     }
 
+    /// As `number`, with `max` as the highest one.
+    static func unsigned(_ path: String) -> UInt64? { read(path).flatMap { $0 == "max" ? .max : UInt64($0) } }
+
+    /// A flat keyed file such as `memory.stat`; empty when it cannot be read.
+    static func keyed(_ path: String) -> [String: UInt64] {
+        var result: [String: UInt64] = [:]
+        for fields in lines(path) where fields.count == 2 {
+            result[String(fields[0])] = UInt64(fields[1])
+        }
+        return result
+    }
+
+    /// The file's lines, taken apart at spaces; empty when it cannot be read.
+    static func lines(_ path: String) -> [[Substring]] { read(path).map { fields($0) } ?? [] }
+
+    static func fields(_ text: String) -> [[Substring]] {
+        text.utf8.split(separator: UInt8(ascii: "\n")).map { line in
+            line.split(separator: UInt8(ascii: " ")).map { Substring($0) }
+        }
+    }
+
     /// Writes `text` in one write, which is what control files expect. Returns 0 or the error number.
     static func write(_ text: String, to path: String) -> Int32 {
         let file = open(path, O_WRONLY | O_CLOEXEC)

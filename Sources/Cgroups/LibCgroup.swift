@@ -42,15 +42,17 @@ enum LibCgroup {
         wherry_cgroup_discard_mount_table()
     }
 
-    /// Creates group `path` for `controller` (with its ancestors; on v2 enabling the controller from the root down) and
-    /// writes `values` into it.
-    static func create(_ path: String, _ controller: String, _ values: [ControlValue]) -> Failure? {
-        operate(path, controller, values) { cgroup_create_cgroup($0, 1) }
+    /// Creates group `path` for `controller` (with its ancestors; on v2 enabling the controller from the root down).
+    static func create(_ path: String, _ controller: String) -> Failure? {
+        operate(path, controller, []) { cgroup_create_cgroup($0, 1) }
     }
 
-    /// Writes `values` into an existing group.
+    /// Writes `values` into an existing group, in this order.
     static func modify(_ path: String, _ controller: String, _ values: [ControlValue]) -> Failure? {
-        operate(path, controller, values) { cgroup_modify_cgroup($0) }
+        for values in portions(values) {
+            if let failure = operate(path, controller, values, { cgroup_modify_cgroup($0) }) { return failure }
+        }
+        return nil
     }
 
     /// Moves the process `pid` into the group.
@@ -86,7 +88,7 @@ enum LibCgroup {
             guard let part = cgroup_add_controller(group, controller) else {
                 return failure(Int32(ECGCONTROLLERCREATEFAILED))
             }
-            for value in joined(values) {
+            for value in values {
                 let added = cgroup_add_value_string(part, value.file, value.value)
                 if added != 0 { return failure(added) }
             }
@@ -95,17 +97,22 @@ enum LibCgroup {
         }
     }
 
-    /// libcgroup keeps one value per file and writes a value of several lines line by line.
-    private static func joined(_ values: [ControlValue]) -> [ControlValue] {
-        var result: [ControlValue] = []
+    /// libcgroup takes one value of less than 4096 bytes for a file, and writes a value of several lines line by line.
+    static func portions(_ values: [ControlValue]) -> [[ControlValue]] {
+        var portions: [[ControlValue]] = []
+        var current: [ControlValue] = []
         for value in values {
-            if let last = result.last, last.file == value.file {
-                result[result.count - 1] = ControlValue(file: last.file, value: last.value + "\n" + value.value)
-            } else {
-                result.append(value)
+            if let last = current.last, last.file == value.file, last.value.utf8.count + value.value.utf8.count < 4000 {
+                current[current.count - 1] = ControlValue(file: last.file, value: last.value + "\n" + value.value)
+                continue
             }
+            if current.contains(where: { $0.file == value.file }) {
+                portions.append(current)
+                current = []
+            }
+            current.append(value)
         }
-        return result
+        return current.isEmpty ? portions : portions + [current]
     }
 
     private static func failure(_ code: Int32) -> Failure {

@@ -46,7 +46,8 @@ private struct Adopted: Sendable {
     var record: ContainerRecord
     var monitor: MonitorHandle?
 
-    /// Nil for a container that was just being made when this program ended: it is removed.
+    /// Nil for a container that had not been started when this program ended: it is removed, since nobody knows any more
+    /// what it was made for.
     static func make(_ id: String, _ runtime: Runtime) throws -> Adopted? {
         let state: ContainerState
         do {
@@ -56,7 +57,7 @@ private struct Adopted: Sendable {
             try? runtime.delete(id, force: true)
             return nil
         }
-        if state.status == .creating {
+        if state.status == .creating || state.status == .created {
             try? runtime.delete(id, force: true)
             return nil
         }
@@ -67,7 +68,7 @@ private struct Adopted: Sendable {
         }
         if let exit = state.exit { return Adopted(record: record(.exited(exit))) }
         if let monitor = MonitorHandle(state) {
-            return Adopted(record: record(state.status == .created ? .created : .running), monitor: monitor)
+            return Adopted(record: record(.running), monitor: monitor)
         }
         let exit = try LostContainer.exit(of: id, runtime: runtime, startedAt: state.startedAt ?? "")
         return Adopted(record: record(.exited(exit)))

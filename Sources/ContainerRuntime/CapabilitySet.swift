@@ -22,25 +22,36 @@ enum CapabilitySet {
         "CHECKPOINT_RESTORE",
     ]
 
-    /// The sets of a specification; nil is five empty ones. Ambient is cut to what is permitted and inheritable.
-    static func sets(_ capabilities: RuntimeSpec.Capabilities?) throws(RuntimeError) -> Five {
+    /// The sets of a specification; nil is five empty ones. Names that are not known give nothing, as the specification has
+    /// it: see `unknown`. Ambient is cut to what is permitted and inheritable.
+    static func sets(_ capabilities: RuntimeSpec.Capabilities?) -> Five {
         guard let capabilities else { return Five() }
         var five = Five(
-            bounding: try bits(capabilities.bounding), effective: try bits(capabilities.effective),
-            permitted: try bits(capabilities.permitted), inheritable: try bits(capabilities.inheritable),
-            ambient: try bits(capabilities.ambient))
+            bounding: bits(capabilities.bounding), effective: bits(capabilities.effective),
+            permitted: bits(capabilities.permitted), inheritable: bits(capabilities.inheritable),
+            ambient: bits(capabilities.ambient))
         five.ambient &= five.permitted & five.inheritable
         return five
     }
 
-    private static func bits(_ names: [String]?) throws(RuntimeError) -> UInt64 {
-        var result: UInt64 = 0
-        for name in names ?? [] {
-            guard name.utf8.starts(with: "CAP_".utf8), let bit = Self.names.firstIndex(of: String(name.dropFirst(4)))
-            else { throw RuntimeError(.invalidSpec, "capability \"\(name)\" is not known") }
-            result |= 1 << UInt64(bit)
+    private static func bits(_ names: [String]?) -> UInt64 {
+        (names ?? []).reduce(into: 0) { result, name in
+            if let bit = bit(name) { result |= 1 << UInt64(bit) }
         }
-        return result
+    }
+
+    private static func bit(_ name: String) -> Int? {
+        name.utf8.starts(with: "CAP_".utf8) ? names.firstIndex(of: String(name.dropFirst(4))) : nil
+    }
+
+    /// Names that no kernel known to us has.
+    static func unknown(_ capabilities: RuntimeSpec.Capabilities?) -> [String] {
+        guard let capabilities else { return [] }
+        let sets = [
+            capabilities.bounding, capabilities.effective, capabilities.permitted, capabilities.inheritable,
+            capabilities.ambient,
+        ]
+        return Set(sets.flatMap { $0 ?? [] }).filter { bit($0) == nil }.sorted()
     }
 
     /// Drops from the bounding set what is not kept. Needs CAP_SETPCAP, so it comes before the change of user.

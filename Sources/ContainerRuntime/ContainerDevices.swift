@@ -68,8 +68,24 @@ struct ContainerDevices {
             }
         } else if Errno.last == .notPermitted {
             try bindHostNode(device, kind, in: parent, name)
-        } else if Errno.last != .exists {
+        } else if Errno.last == .exists {
+            try check(device, kind, in: parent, name)
+        } else {
             throw SystemError(call: "mknodat", errno: .last, subject: device.path)
+        }
+    }
+
+    /// What is there already must be what is asked for.
+    private func check(_ device: RuntimeSpec.Device, _ kind: mode_t, in parent: Int32, _ name: String) throws {
+        var info = stat()
+        try systemCall("fstatat", on: device.path) { fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) }
+        let isSame =
+            info.st_mode & S_IFMT == kind
+            && (kind == S_IFIFO
+                || wherry_major(UInt64(info.st_rdev)) == device.major ?? 0
+                    && wherry_minor(UInt64(info.st_rdev)) == device.minor ?? 0)
+        guard isSame else {
+            throw RuntimeError(.refused, "\(device.path) exists in the container's root and is another kind of file")
         }
     }
 

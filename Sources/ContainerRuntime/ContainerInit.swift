@@ -4,99 +4,144 @@ import OCI
 
 /// The container's first process between its clone and its program: single-threaded, and already in its namespaces.
 ///
-/// Errors are reported with the step that failed; nothing here returns to the monitor's code.
-enum ContainerInit {
-    // Monitor to set-up: begin; the gate is open.
-    static let goOn = UInt8(ascii: "g")
-    static let start = UInt8(ascii: "s")
-    // Set-up to monitor.
-    static let ready = UInt8(ascii: "R")
-    static let failed = UInt8(ascii: "E")
-
-    static let gate: Int32 = 3
-    static let report: Int32 = 4
-
+/// Errors are reported with the step that failed; nothing here returns to the launcher's code.
+struct ContainerInit {
     /// A namespace to join.
     struct Join {
         let type: Int32
         let descriptor: Int32
     }
 
+    /// The descriptors that the process keeps.
+    struct Descriptors {
+        /// What becomes 0, 1 and 2.
+        var standard: [Int32]
+        /// What the program finds from 3 on.
+        var preserved: [Int32] = []
+        var gate: Int32
+        var report: Int32
+        /// Takes the place of `report` at the start gate: whoever opens the gate reads there.
+        var answer: Int32?
+        /// A connected socket for the terminal's master.
+        var console: Int32?
+        var keepsKeyring = false
+    }
+
+    private let directory: ContainerDirectory
+    private let spec: RuntimeSpec
+    private let state: OCIState?
+    private let console: Int32?
+    private let answer: Int32?
+    private var channel: SetupChannel
+
+    /// - Parameters:
+    ///   - spec: nil reads it from the container's directory.
+    ///   - state: what hooks are told; nil runs none.
     static func run(
-        _ directory: ContainerDirectory, spec: RuntimeSpec?, joins: [Join], standard: [Int32], gate: Int32,
-        report: Int32
+        _ directory: ContainerDirectory, spec: RuntimeSpec?, state: OCIState?, joins: [Join], _ descriptors: Descriptors
     ) -> Never {
+        var channel = SetupChannel(gate: descriptors.gate, report: descriptors.report)
         do {
             try join(joins)
-            try arrange(standard + [gate, report])
+            let kept = try arrange(descriptors)
+            channel = SetupChannel(gate: kept.gate, report: kept.report)
             wherry_reset_signals()
             try stage("start a session") { try systemCall("setsid") { setsid() } }
+            // Keys of the launcher's session are not the container's. A kernel without keyrings has none to keep.
+            if !descriptors.keepsKeyring { _ = wherry_join_session_keyring("_ses.\(directory.id)") }
             let spec = if let spec { spec } else { try readSpec(directory) }
-            let launcher = try ProgramLauncher(spec, runtimeRoot: directory.runtimeRoot)
-            try expect(goOn)
-            try prepare(spec, directory, launcher)
+            var process = ContainerInit(
+                directory: directory, spec: spec, state: state, console: kept.console, answer: kept.answer,
+                channel: channel)
+            try process.setUp()
         } catch {
-            fail(error)
+            channel.fail(error)
         }
     }
 
-    private static func prepare(
-        _ spec: RuntimeSpec, _ directory: ContainerDirectory, _ launcher: ProgramLauncher
-    ) throws(RuntimeError) -> Never {
-        var launcher = launcher
+    private mutating func setUp() throws(RuntimeError) -> Never {
+        var launcher = try ProgramLauncher(
+            spec, runtimeRoot: directory.runtimeRoot,
+            state: state
+                ?? OCIState(
+                    id: directory.id, status: .creating, pid: 0, bundle: directory.path, annotations: spec.annotations))
+        try channel.expect(SetupChannel.goOn)
+        if let network = spec.linux.namespace(.network), network.path == nil {
+            try stage("bring up lo") { try systemCall("ioctl", on: "lo") { wherry_interface_up("lo") } }
+        }
+        let sources = try RootFilesystem.Sources(spec, directory)
+        try becomeMappedRoot()
+        try makeLateNamespaces()
+        try setHostname()
+        var terminal: Terminal?
+        try RootFilesystem.enter(
+            spec, sources,
+            beforeEntering: { root throws(RuntimeError) in
+                try launcher.resolveUser(root: root)
+                if spec.process?.terminal == true {
+                    terminal = try Terminal.make(root: root, spec.process?.consoleSize)
+                }
+                try runHooks()
+            })
+        if let terminal {
+            guard let console else {
+                throw RuntimeError(.invalidSpec, "process.terminal is set, and there is no console to send it to")
+            }
+            try terminal.takeOver(console: console, owner: launcher.uid)
+        }
+        try launcher.takeIdentity()
+        // Once it is told that all is ready the launcher may end, and must not take this process along.
+        if answer != nil { _ = wherry_prctl(Kernel.Process.setParentDeathSignal, 0, 0, 0, 0) }
+        try channel.send(SetupChannel.ready)
+        if let answer {
+            // Whoever opens the gate reads there.
+            try stage("wait at the start gate") {
+                try systemCall("dup3") { wherry_dup3(answer, channel.report, 1) }
+                try systemCall("close") { close(answer) }
+            }
+        }
+        do throws(RuntimeError) {
+            try channel.expect(SetupChannel.start)
+            if let state, let hooks = spec.hooks?.startContainer {
+                try HookRunner.run(hooks, named: "startContainer", state.with(.created, pid: getpid()))
+            }
+            try launcher.execute()
+        } catch {
+            channel.fail(error)
+        }
+    }
+
+    /// In a user namespace the mapped root is who may set things up.
+    private func becomeMappedRoot() throws(RuntimeError) {
+        guard spec.linux.namespace(.user) != nil else { return }
+        try stage("become root in the user namespace") {
+            try systemCall("setresgid") { wherry_setresgid(0) }
+            try systemCall("setresuid") { wherry_setresuid(0) }
+            // Its /proc files belong to the mapped root again.
+            try systemCall("prctl") { wherry_prctl(Kernel.Process.setDumpable, 1, 0, 0, 0) }
+        }
+    }
+
+    /// Those that can only be made by the process itself, once it is in its cgroup and has its rights.
+    private func makeLateNamespaces() throws(RuntimeError) {
         if let cgroup = spec.linux.namespace(.cgroup), cgroup.path == nil {
             try stage("make the cgroup namespace") {
                 try systemCall("unshare") { wherry_unshare(Int32(WHERRY_CLONE_NEWCGROUP)) }
             }
         }
-        try setHostname(spec)
-        try RootFilesystem.enter(spec, directory) { root throws(RuntimeError) in
-            try launcher.resolveUser(root: root)
-        }
-        try launcher.takeIdentity()
-        try stage("report to the monitor") { try Files.writeAll(report, [ready]) }
-        try expect(start)
-        try launcher.execute()
-    }
-
-    private static func join(_ joins: [Join]) throws(RuntimeError) {
-        for join in joins where join.type != WHERRY_CLONE_NEWPID {
-            try stage("join a namespace") {
-                try systemCall("setns") { wherry_setns(join.descriptor, join.type) }
+        guard let time = spec.linux.namespace(.time), time.path == nil else { return }
+        try stage("make the time namespace") {
+            try systemCall("unshare") { wherry_unshare(Int32(WHERRY_CLONE_NEWTIME)) }
+            for (clock, offset) in spec.linux.timeOffsets {
+                let file = try FileDescriptor.open("/proc/self/timens_offsets", O_WRONLY)
+                try file.writeAll(Array("\(clock) \(offset.secs ?? 0) \(offset.nanosecs ?? 0)\n".utf8))
             }
+            let own = try FileDescriptor.open("/proc/self/ns/time_for_children", O_RDONLY)
+            try systemCall("setns") { wherry_setns(own.rawValue, Int32(WHERRY_CLONE_NEWTIME)) }
         }
     }
 
-    /// Puts the given descriptors at 0, 1, 2 … and closes every other (CVE-2024-21626). Those from 3 on close on exec.
-    static func arrange(_ descriptors: [Int32]) throws(RuntimeError) {
-        try stage("arrange the descriptors") {
-            let moved = try descriptors.map { descriptor in
-                try systemCall("fcntl") { wherry_fcntl_integer(descriptor, F_DUPFD_CLOEXEC, 64) }
-            }
-            for (target, descriptor) in moved.enumerated() {
-                try systemCall("dup2") { dup2(descriptor, Int32(target)) }
-                if target > 2 {
-                    try systemCall("fcntl") { wherry_fcntl_integer(Int32(target), F_SETFD, FD_CLOEXEC) }
-                }
-            }
-            try systemCall("close_range") { wherry_close_range(UInt32(descriptors.count), .max, 0) }
-        }
-    }
-
-    private static func readSpec(_ directory: ContainerDirectory) throws(RuntimeError) -> RuntimeSpec {
-        try stage("read \(directory.config)") {
-            try RuntimeSpec.decode(JSONValue(parsing: Files.read(directory.config)))
-        }
-    }
-
-    static func expect(_ expected: UInt8) throws(RuntimeError) {
-        var byte: UInt8 = 0
-        let count = try stage("wait for the monitor") { try systemCall("read") { read(gate, &byte, 1) } }
-        // The monitor or the creation of the container is gone, and so is the reason to live.
-        guard count == 1, byte == expected else { wherry_exit_now(1) }
-    }
-
-    private static func setHostname(_ spec: RuntimeSpec) throws(RuntimeError) {
+    private func setHostname() throws(RuntimeError) {
         guard let namespace = spec.linux.namespace(.uts), namespace.path == nil else { return }
         if let hostname = spec.hostname {
             try stage("set the host name") {
@@ -110,8 +155,57 @@ enum ContainerInit {
         }
     }
 
-    static func fail(_ error: RuntimeError) -> Never {
-        try? Files.writeAll(report, [failed] + error.json.serialized())
-        wherry_exit_now(error.exitCode)
+    /// The launcher's hooks first, then those that run in here, with the host's files still in sight.
+    private func runHooks() throws(RuntimeError) {
+        guard let state, let hooks = spec.hooks else { return }
+        if hooks.prestart != nil || hooks.createRuntime != nil {
+            try channel.send(SetupChannel.wantsHooks)
+            try channel.expect(SetupChannel.hooksRan)
+        }
+        try HookRunner.run(hooks.createContainer ?? [], named: "createContainer", state.with(.creating, pid: getpid()))
+    }
+
+    private static func join(_ joins: [Join]) throws(RuntimeError) {
+        for join in joins where join.type != WHERRY_CLONE_NEWPID {
+            try stage("join a namespace") {
+                try systemCall("setns") { wherry_setns(join.descriptor, join.type) }
+            }
+        }
+    }
+
+    /// Puts the descriptors at 0, 1, 2 … and closes every other (CVE-2024-21626). Those that the program may not have close
+    /// on exec.
+    static func arrange(_ descriptors: Descriptors) throws(RuntimeError) -> Descriptors {
+        let others = [descriptors.gate, descriptors.report, descriptors.answer, descriptors.console].compactMap(\.self)
+        let given = descriptors.standard + descriptors.preserved
+        try arrange(given + others, keepingOnExec: given.count)
+        var next = Int32(given.count)
+        func position(_ descriptor: Int32?) -> Int32? {
+            guard descriptor != nil else { return nil }
+            defer { next += 1 }
+            return next
+        }
+        return Descriptors(
+            standard: [0, 1, 2], gate: position(descriptors.gate) ?? -1, report: position(descriptors.report) ?? -1,
+            answer: position(descriptors.answer), console: position(descriptors.console))
+    }
+
+    private static func arrange(_ descriptors: [Int32], keepingOnExec kept: Int) throws(RuntimeError) {
+        try stage("arrange the descriptors") {
+            let lowest = max(64, Int32(descriptors.count))
+            let moved = try descriptors.map { descriptor in
+                try systemCall("fcntl") { wherry_fcntl_integer(descriptor, F_DUPFD_CLOEXEC, lowest) }
+            }
+            for (target, descriptor) in moved.enumerated() {
+                try systemCall("dup3") { wherry_dup3(descriptor, Int32(target), target < kept ? 0 : 1) }
+            }
+            try systemCall("close_range") { wherry_close_range(UInt32(descriptors.count), .max, 0) }
+        }
+    }
+
+    private static func readSpec(_ directory: ContainerDirectory) throws(RuntimeError) -> RuntimeSpec {
+        try stage("read \(directory.config)") {
+            try RuntimeSpec.decode(JSONValue(parsing: Files.read(directory.config)))
+        }
     }
 }

@@ -14,31 +14,49 @@ struct ContainerLaunch {
     private var gate: Int32 = -1
     private var report: Int32 = -1
 
+    /// How the process is connected.
+    struct Connections {
+        /// What becomes the program's descriptors 0, 1 and 2.
+        var standard: [Int32]
+        /// What the program finds from 3 on.
+        var preserved: [Int32] = []
+        /// A connected socket that is given the terminal's master.
+        var console: Int32?
+        /// The session keyring stays the launcher's.
+        var keepsKeyring = false
+        /// Whether the start gate is opened by another process, through the container's two FIFOs.
+        var isDetached = false
+    }
+
     /// Brings a container to its start gate. After an error nothing is left of it.
     ///
     /// - Parameters:
     ///   - spec: nil has the set-up read it from the container's directory.
-    ///   - standard: what becomes the program's descriptors 0, 1 and 2.
+    ///   - state: what hooks are told; nil runs none.
     init(
-        _ directory: ContainerDirectory, plan: MonitorPlan, spec: RuntimeSpec? = nil, standard: [Int32]
+        _ directory: ContainerDirectory, plan: MonitorPlan, spec: RuntimeSpec? = nil, state: OCIState? = nil,
+        _ connections: Connections
     ) throws(RuntimeError) {
         let (path, limits) = (plan.cgroup, plan.limits)
         self.plan = plan
         cgroup = try stage("make cgroup \(path)") { try Cgroup(existing: path) }
         try Cgroup.batch { () throws(RuntimeError) in
-            _ = try stage("make cgroup \(path)") { try Cgroup.create(path: path, limits: limits) }
+            // A plain user has no cgroups to give; without limits nobody misses one.
+            let needsCgroup = geteuid() == 0 || spec?.linux.resources != nil
+            if needsCgroup { _ = try stage("make cgroup \(path)") { try Cgroup.create(path: path, limits: limits) } }
             do throws(RuntimeError) {
-                try clone(directory, spec, standard)
+                try clone(directory, spec, state, connections)
+                if let spec { try IDMappings.write(spec.linux, to: pid) }
                 // A cgroup namespace shows the group its process is in. Without one the process enters while it sets itself
                 // up, which takes as long; memory comes last, so that its limit need not leave room for the set-up.
-                if plan.hasOwnCgroupNamespace { try enterCgroup(.all) }
+                if needsCgroup, plan.hasOwnCgroupNamespace { try enterCgroup(.all) }
                 try admit()
                 let entered = Result { () throws(RuntimeError) in
-                    if !plan.hasOwnCgroupNamespace { try enterCgroup(.withoutMemory) }
+                    if needsCgroup, !plan.hasOwnCgroupNamespace { try enterCgroup(.withoutMemory) }
                 }
-                try awaitReady()
+                try awaitReady(spec?.hooks, state)
                 try entered.get()
-                if !plan.hasOwnCgroupNamespace { try enterCgroup(.memory) }
+                if needsCgroup, !plan.hasOwnCgroupNamespace { try enterCgroup(.memory) }
             } catch {
                 abandon()
                 throw error
@@ -48,12 +66,15 @@ struct ContainerLaunch {
 
     /// Opens the start gate; throws when the program cannot be run, and the process has ended or is about to.
     mutating func openGate() throws(RuntimeError) {
-        defer {
-            close(report)
-            close(gate)
-        }
-        try stage("open the start gate") { try Files.writeAll(gate, [ContainerInit.start]) }
+        defer { disconnect() }
+        try stage("open the start gate") { try Files.writeAll(gate, [SetupChannel.start]) }
         if case .failed(let error) = try readReport() { throw error }
+    }
+
+    /// Leaves the container to whoever opens its gate.
+    func disconnect() {
+        close(report)
+        close(gate)
     }
 
     /// Kills what was launched and removes its cgroup.
@@ -75,7 +96,7 @@ struct ContainerLaunch {
     }
 
     private mutating func clone(
-        _ directory: ContainerDirectory, _ spec: RuntimeSpec?, _ standard: [Int32]
+        _ directory: ContainerDirectory, _ spec: RuntimeSpec?, _ state: OCIState?, _ connections: Connections
     ) throws(RuntimeError) {
         let joins = plan.joins
         let flags = plan.cloneFlags
@@ -88,17 +109,43 @@ struct ContainerLaunch {
                 return ContainerInit.Join(type: join.type, descriptor: file.release())
             }
             defer { for join in joins { close(join.descriptor) } }
-            let gate = try FileDescriptor.pipe()
-            let report = try FileDescriptor.pipe()
+            let gate = try connections.isDetached ? Self.fifo(directory.start) : Self.pipe()
+            let answer = try connections.isDetached ? Self.fifo(directory.started).reader : nil
+            let report = try Self.pipe()
             var pidfd: Int32 = -1
+            let parent = getpid()
             let pid = try systemCall("clone3") { wherry_clone3(flags, &pidfd, -1) }
             if pid == 0 {
+                if connections.isDetached { Self.dieWith(parent) }
                 ContainerInit.run(
-                    directory, spec: spec, joins: joins, standard: standard, gate: gate.reader.rawValue,
-                    report: report.writer.rawValue)
+                    directory, spec: spec, state: state, joins: joins,
+                    ContainerInit.Descriptors(
+                        standard: connections.standard, preserved: connections.preserved, gate: gate.reader,
+                        report: report.writer, answer: answer, console: connections.console,
+                        keepsKeyring: connections.keepsKeyring))
             }
-            return (pid, pidfd, try gate.writer.duplicate().release(), try report.reader.duplicate().release())
+            if gate.reader != gate.writer { close(gate.reader) }
+            if let answer { close(answer) }
+            close(report.writer)
+            return (pid, pidfd, gate.writer, report.reader)
         }
+    }
+
+    private static func pipe() throws(SystemError) -> (reader: Int32, writer: Int32) {
+        var ends: [Int32] = [-1, -1]
+        try systemCall("pipe2") { wherry_pipe(&ends) }
+        return (ends[0], ends[1])
+    }
+
+    /// Open for both, so that neither opening nor reading waits for another process.
+    private static func fifo(_ path: String) throws(SystemError) -> (reader: Int32, writer: Int32) {
+        let file = try FileDescriptor.open(path, O_RDWR).release()
+        return (file, file)
+    }
+
+    /// Until the container is ready nobody else knows of this process.
+    private static func dieWith(_ parent: pid_t) {
+        _ = wherry_prctl(Kernel.Process.setParentDeathSignal, UInt(SIGKILL), 0, 0, 0)
     }
 
     private func enterCgroup(_ hierarchies: Cgroup.Hierarchies) throws(RuntimeError) {
@@ -117,12 +164,19 @@ struct ContainerLaunch {
                 throw RuntimeError(stage: "set oom_score_adj", error)
             }
         }
-        try stage("start the container's set-up") { try Files.writeAll(gate, [ContainerInit.goOn]) }
+        try stage("start the container's set-up") { try Files.writeAll(gate, [SetupChannel.goOn]) }
     }
 
-    private func awaitReady() throws(RuntimeError) {
+    private func awaitReady(_ hooks: RuntimeSpec.Hooks?, _ state: OCIState?) throws(RuntimeError) {
         switch try readReport() {
         case .ready: return
+        case .hooks:
+            if let hooks, let state = state?.with(.creating, pid: pid) {
+                try HookRunner.run(hooks.prestart ?? [], named: "prestart", state)
+                try HookRunner.run(hooks.createRuntime ?? [], named: "createRuntime", state)
+            }
+            try stage("go on after the hooks") { try Files.writeAll(gate, [SetupChannel.hooksRan]) }
+            try awaitReady(nil, nil)
         case .failed(let error): throw error
         case .closed:
             let status = ChildProcess.wait(pid)
@@ -140,6 +194,7 @@ struct ContainerLaunch {
 
     private enum Report {
         case ready
+        case hooks
         case failed(RuntimeError)
         case closed
     }
@@ -150,7 +205,8 @@ struct ContainerLaunch {
         let report = report
         let count = try stage("read from the container's set-up") { try systemCall("read") { read(report, &byte, 1) } }
         if count == 0 { return .closed }
-        if byte == ContainerInit.ready { return .ready }
+        if byte == SetupChannel.ready { return .ready }
+        if byte == SetupChannel.wantsHooks { return .hooks }
         let bytes = (try? Files.readToEnd(report, limit: 1 << 20)) ?? []
         return .failed(RuntimeError(json: (try? JSONValue(parsing: bytes)) ?? .null))
     }

@@ -13,11 +13,14 @@ struct ContainerMounts {
         "/proc/loadavg", "/proc/slabinfo", "/proc/sys/kernel/ns_last_pid",
     ]
 
-    func mount(_ mount: RuntimeSpec.Mount) throws(RuntimeError) {
+    /// - Parameter source: of a bind mount.
+    func mount(_ mount: RuntimeSpec.Mount, source: Int32?) throws(RuntimeError) {
         let options = MountOptions(mount.options ?? [])
         try stage("mount \(mount.destination)") {
-            if options.isBind || mount.type == "bind" {
-                try bind(mount, options)
+            if options.isRemount {
+                try remount(mount, options)
+            } else if let source {
+                try attach(source, mount)
             } else if mount.type == "cgroup" || mount.type == "cgroup2" {
                 try mountCgroups(mount, options)
             } else {
@@ -33,16 +36,18 @@ struct ContainerMounts {
         try DetachedMount.attach(fileSystem, to: target.rawValue, on: mount.destination)
     }
 
-    private func bind(_ mount: RuntimeSpec.Mount, _ options: MountOptions) throws {
-        guard let source = mount.source, source.utf8.first == UInt8(ascii: "/") else {
-            throw RuntimeError(.invalidSpec, "bind mount \(mount.destination): the source must be an absolute path")
-        }
-        let tree = try DetachedMount.clone(
-            source, recursive: options.isRecursive, attributes: options.attributes, propagation: options.propagation)
+    private func attach(_ source: Int32, _ mount: RuntimeSpec.Mount) throws {
         var info = stat()
-        try systemCall("fstat", on: source) { fstat(tree.rawValue, &info) }
+        try systemCall("fstat", on: mount.source ?? "") { fstat(source, &info) }
         let target = try target(mount.destination, type: "bind", isDirectory: info.st_mode & S_IFMT == S_IFDIR)
-        try DetachedMount.attach(tree, to: target.rawValue, on: mount.destination)
+        try DetachedMount.attach(source, to: target.rawValue, on: mount.destination)
+        close(source)
+    }
+
+    private func remount(_ mount: RuntimeSpec.Mount, _ options: MountOptions) throws {
+        let target = try OpenBeneath.open(root: root, path: mount.destination, flags: O_PATH)
+        try DetachedMount.setAttributes(
+            target.rawValue, options.attributes, recursive: false, on: mount.destination)
     }
 
     /// Opens, and makes when missing, the place of a mount.
@@ -77,7 +82,7 @@ struct ContainerMounts {
             let view =
                 spec.linux.namespace(.cgroup) != nil
                 ? try DetachedMount.fileSystem("cgroup2", source: "cgroup", options: MountOptions(mount.options ?? []))
-                : try DetachedMount.clone(unified.source, recursive: false, attributes: options.attributes)
+                : try DetachedMount.bind(unified.source, options)
             try DetachedMount.attach(view, to: target.rawValue, on: mount.destination)
             return
         }
@@ -86,11 +91,11 @@ struct ContainerMounts {
         try DetachedMount.attach(directory, to: target.rawValue, on: mount.destination)
         for group in groups {
             let place = try OpenBeneath.makeDirectories(root: directory.rawValue, path: group.name)
-            let view = try DetachedMount.clone(group.source, recursive: false, attributes: options.attributes)
+            let view = try DetachedMount.bind(group.source, options)
             try DetachedMount.attach(view, to: place.rawValue, on: "\(mount.destination)/\(group.name)")
         }
-        try DetachedMount.setAttributes(
-            directory.rawValue, options.attributes & Kernel.MountAttribute.readOnly, recursive: false,
-            on: mount.destination)
+        if options.attributes.set & Kernel.MountAttribute.readOnly != 0 {
+            try DetachedMount.makeReadOnly(directory.rawValue, recursive: false, on: mount.destination)
+        }
     }
 }

@@ -3,7 +3,7 @@ import Linux
 
 // The files are written and read by hand: the monitor stays small without the machinery of Codable.
 
-/// What the monitor writes into `state.json`.
+/// What `state.json` holds. Without a monitor its pid is 0.
 struct MonitorRecord {
     var status: ContainerState.Status
     var pid: pid_t
@@ -12,6 +12,8 @@ struct MonitorRecord {
     var monitorStartTime: UInt64?
     var createdAt: String
     var startedAt: String?
+    /// The bundle it was made from; nil for a specification of our own.
+    var bundle: String?
 
     var json: JSONValue {
         var value: JSONValue = [
@@ -21,6 +23,7 @@ struct MonitorRecord {
         if let startTime { value["startTime"] = .integer(Int64(startTime)) }
         if let monitorStartTime { value["monitorStartTime"] = .integer(Int64(monitorStartTime)) }
         if let startedAt { value["startedAt"] = .string(startedAt) }
+        if let bundle { value["bundle"] = .string(bundle) }
         return value
     }
 }
@@ -36,7 +39,7 @@ extension MonitorRecord {
             startTime: json["startTime"]?.intValue.map { UInt64(clamping: $0) },
             monitorPid: pid_t(clamping: monitorPid),
             monitorStartTime: json["monitorStartTime"]?.intValue.map { UInt64(clamping: $0) }, createdAt: createdAt,
-            startedAt: json["startedAt"]?.stringValue)
+            startedAt: json["startedAt"]?.stringValue, bundle: json["bundle"]?.stringValue)
     }
 }
 

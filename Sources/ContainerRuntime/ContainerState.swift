@@ -17,11 +17,12 @@ public struct ContainerState: Codable, Hashable, Sendable {
     public var pid: pid_t
     /// In clock ticks since boot: tells a reused number apart.
     public var startTime: UInt64?
+    /// 0 for a container from a bundle, which has none.
     public var monitorPid: pid_t
     public var monitorStartTime: UInt64?
     /// False when the monitor was killed: nobody reads the container's output and nobody will record its exit. See `settle`.
     public var monitorIsAlive: Bool
-    /// The directory with the container's `config.json`.
+    /// The directory that the container was made from.
     public var bundle: String
     public var annotations: [String: String]
     /// RFC 3339.

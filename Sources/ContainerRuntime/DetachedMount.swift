@@ -13,7 +13,7 @@ enum DetachedMount {
             adopting: try systemCall("fsopen", on: type) { wherry_fsopen(type, 1) })  // FSOPEN_CLOEXEC
         if let source { try configure(context.rawValue, "source", source) }
         for option in options.data { try configure(context.rawValue, option.key, option.value) }
-        return try mount(context.rawValue, type, attributes: options.attributes)
+        return try mount(context.rawValue, type, attributes: options.attributes.set | options.recursiveAttributes.set)
     }
 
     static func configure(_ context: Int32, _ key: String, _ value: String?) throws(SystemError) {
@@ -43,34 +43,68 @@ enum DetachedMount {
         }
     }
 
-    /// A copy of the mount at `path`, or at the descriptor itself when the path is empty.
+    /// A copy of the mount at `path`, or at the descriptor itself when the path is empty; private, unless it keeps what the
+    /// mount has.
     static func clone(
-        at directory: Int32 = AT_FDCWD, _ path: String, recursive: Bool, attributes: UInt64 = 0,
-        propagation: UInt64 = Kernel.Propagation.isPrivate
+        at directory: Int32 = AT_FDCWD, _ path: String, recursive: Bool, keepsPropagation: Bool = false
+    ) throws(SystemError) -> FileDescriptor {
+        let tree = try openTree(at: directory, path, recursive: recursive)
+        if keepsPropagation { return tree }
+        try setAttributes(
+            tree.rawValue, MountOptions.Attributes(), recursive: recursive, propagation: Kernel.Propagation.isPrivate,
+            on: path)
+        return tree
+    }
+
+    /// A copy with the flags of a bind mount, set before anyone can see it.
+    static func bind(
+        _ path: String, _ options: MountOptions, keepsPropagation: Bool = false
+    ) throws(SystemError) -> FileDescriptor {
+        let tree = try openTree(path, recursive: options.isRecursive)
+        let propagation = options.propagation?.kind ?? (keepsPropagation ? 0 : Kernel.Propagation.isPrivate)
+        let attributes = options.recursiveAttributes
+        if options.isRecursive || attributes != MountOptions.Attributes() {
+            try setAttributes(
+                tree.rawValue, attributes, recursive: true,
+                propagation: options.propagation?.isRecursive == false ? 0 : propagation, on: path)
+        }
+        try setAttributes(tree.rawValue, options.attributes, recursive: false, propagation: propagation, on: path)
+        return tree
+    }
+
+    private static func openTree(
+        at directory: Int32 = AT_FDCWD, _ path: String, recursive: Bool
     ) throws(SystemError) -> FileDescriptor {
         let flags =
             Kernel.openTreeClone | Kernel.openTreeCloexec | (recursive ? Kernel.recursive : 0)
             | (path.isEmpty ? Kernel.emptyPath : 0)
-        let tree = FileDescriptor(
+        return FileDescriptor(
             adopting: try systemCall("open_tree", on: path) { wherry_open_tree(directory, path, flags) })
-        try setAttributes(tree.rawValue, attributes, recursive: recursive, propagation: propagation, on: path)
-        return tree
+    }
+
+    static func makeReadOnly(_ mount: Int32, recursive: Bool, on subject: String) throws(SystemError) {
+        var attributes = MountOptions.Attributes()
+        attributes.set(Kernel.MountAttribute.readOnly)
+        try setAttributes(mount, attributes, recursive: recursive, on: subject)
     }
 
     static func setAttributes(
-        _ mount: Int32, _ attributes: UInt64, recursive: Bool, propagation: UInt64 = 0, on subject: String
+        _ mount: Int32, _ attributes: MountOptions.Attributes, recursive: Bool, propagation: UInt64 = 0,
+        on subject: String
     ) throws(SystemError) {
+        if attributes == MountOptions.Attributes(), propagation == 0 { return }
         let flags = Kernel.emptyPath | (recursive ? Kernel.recursive : 0)
-        // Access-time modes are one field of the mount: setting one clears the others.
-        let clear: UInt64 = attributes & 0x30 != 0 ? 0x70 : 0
         try systemCall("mount_setattr", on: subject) {
-            wherry_mount_setattr(mount, "", flags, attributes, clear, propagation)
+            wherry_mount_setattr(mount, "", flags, attributes.set, attributes.clear, propagation)
         }
     }
 
     /// Attaches to the file or directory that `target` is open on.
     static func attach(_ mount: borrowing FileDescriptor, to target: Int32, on subject: String) throws(SystemError) {
-        let from = mount.rawValue
+        try attach(mount.rawValue, to: target, on: subject)
+    }
+
+    static func attach(_ from: Int32, to target: Int32, on subject: String) throws(SystemError) {
         try systemCall("move_mount", on: subject) {
             wherry_move_mount(from, "", target, "", Kernel.moveFromEmptyPath | Kernel.moveToEmptyPath)
         }

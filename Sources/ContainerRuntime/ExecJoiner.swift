@@ -1,35 +1,39 @@
 import Linux
 import OCI
 
-/// The clone of an exec helper that enters the container.
+/// The clone of an exec's launcher that enters the container.
 enum ExecJoiner {
     /// Precedes the process's number, 4 bytes, low byte first.
     static let number = UInt8(ascii: "P")
-    private static let target: Int32 = 5
 
     static func run(
-        _ spec: RuntimeSpec, _ launcher: ProgramLauncher, target: Int32, standard: [Int32], gate: Int32, report: Int32
+        _ spec: RuntimeSpec, _ launcher: ProgramLauncher, target: Int32, _ descriptors: ContainerInit.Descriptors
     ) -> Never {
+        var channel = SetupChannel(gate: descriptors.gate, report: descriptors.report)
         do {
-            try ContainerInit.arrange(standard + [gate, report, target])
+            // The container's process takes the place of the descriptor that nobody reads.
+            var descriptors = descriptors
+            descriptors.answer = target
+            let kept = try ContainerInit.arrange(descriptors)
+            channel = SetupChannel(gate: kept.gate, report: kept.report)
             wherry_reset_signals()
-            try ContainerInit.expect(ContainerInit.goOn)
-            try join(spec)
+            try channel.expect(SetupChannel.goOn)
+            if let target = kept.answer { try join(spec, target) }
             let process = try stage("clone into the container") {
                 try systemCall("clone3") { wherry_clone3(UInt64(WHERRY_CLONE_PARENT), nil, -1) }
             }
-            if process == 0 { try become(launcher) }
+            if process == 0 { try become(launcher, console: kept.console) }
             let bits = UInt32(bitPattern: process)
             let bytes = (0..<4).map { UInt8(truncatingIfNeeded: bits >> (8 * $0)) }
-            try stage("report the process") { try Files.writeAll(ContainerInit.report, [number] + bytes) }
+            try stage("report the process") { try Files.writeAll(channel.report, [number] + bytes) }
             wherry_exit_now(0)
         } catch {
-            ContainerInit.fail(error)
+            channel.fail(error)
         }
     }
 
     /// All namespaces that are the container's own; the pid namespace last, since from then on the container can see us.
-    private static func join(_ spec: RuntimeSpec) throws(RuntimeError) {
+    private static func join(_ spec: RuntimeSpec, _ target: Int32) throws(RuntimeError) {
         var types = 0
         for namespace in spec.linux.namespaces where namespace.type != .pid {
             types |= MonitorPlan.flag(namespace.type)
@@ -40,15 +44,22 @@ enum ExecJoiner {
                 try systemCall("setns") { wherry_setns(target, Int32(WHERRY_CLONE_NEWPID)) }
             }
             try systemCall("close") { close(target) }
+            guard spec.linux.namespace(.user) != nil else { return }
+            try systemCall("setresgid") { wherry_setresgid(0) }
+            try systemCall("setresuid") { wherry_setresuid(0) }
         }
     }
 
-    private static func become(_ launcher: ProgramLauncher) throws(RuntimeError) -> Never {
+    private static func become(_ launcher: ProgramLauncher, console: Int32?) throws(RuntimeError) -> Never {
         var launcher = launcher
         // The number goes first into the pipe: the joiner writes it when this process's turn may already be over.
         try stage("start a session") { try systemCall("setsid") { setsid() } }
         let root = try stage("open the container's root") { try FileDescriptor.open("/", O_PATH | O_DIRECTORY) }
         try launcher.resolveUser(root: root.rawValue)
+        if let console {
+            try Terminal.make(root: root.rawValue, launcher.process.consoleSize, mountsConsole: false)
+                .takeOver(console: console, owner: launcher.uid)
+        }
         root.close()
         try launcher.takeIdentity()
         try launcher.execute()

@@ -17,12 +17,17 @@ enum Kernel {
         static let noAccessTime: UInt64 = 0x10
         static let strictAccessTime: UInt64 = 0x20
         static let noDirectoryAccessTime: UInt64 = 0x80
+        static let idMapped: UInt64 = 0x10_0000
+        static let noSymbolicLinks: UInt64 = 0x20_0000
+        /// The three access-time modes are one field.
+        static let accessTime: UInt64 = 0x70
     }
 
     /// Propagation types for mount_setattr, equal to the MS_ flags.
     enum Propagation {
         static let isPrivate: UInt64 = 1 << 18
         static let slave: UInt64 = 1 << 19
+        static let shared: UInt64 = 1 << 20
         static let unbindable: UInt64 = 1 << 17
     }
 
@@ -38,6 +43,7 @@ enum Kernel {
 
     /// prctl(2) options.
     enum Process {
+        static let setParentDeathSignal: Int32 = 1
         static let setDumpable: Int32 = 4
         static let setKeepCapabilities: Int32 = 8
         static let setName: Int32 = 15
@@ -52,5 +58,6 @@ enum Kernel {
         static let proc: Int64 = 0x9fa0
         static let sys: Int64 = 0x6265_6572
         static let tmpfs: Int64 = 0x0102_1994
+        static let devpts: Int64 = 0x1cd1
     }
 }

@@ -56,16 +56,14 @@ struct Monitor {
         (launch, output) = try stage("launch") {
             let null = try FileDescriptor.open("/dev/null", O_RDWR)
             guard hasLog else {
-                return (
-                    try ContainerLaunch(
-                        directory, plan: plan, standard: [null.rawValue, null.rawValue, null.rawValue]),
-                    [-1, -1]
-                )
+                let connections = ContainerLaunch.Connections(standard: [null.rawValue, null.rawValue, null.rawValue])
+                return (try ContainerLaunch(directory, plan: plan, connections), [-1, -1])
             }
             let stdout = try FileDescriptor.pipe()
             let stderr = try FileDescriptor.pipe()
-            let launch = try ContainerLaunch(
-                directory, plan: plan, standard: [null.rawValue, stdout.writer.rawValue, stderr.writer.rawValue])
+            let connections = ContainerLaunch.Connections(
+                standard: [null.rawValue, stdout.writer.rawValue, stderr.writer.rawValue])
+            let launch = try ContainerLaunch(directory, plan: plan, connections)
             let output = [try stdout.reader.duplicate().release(), try stderr.reader.duplicate().release()]
             for descriptor in output { _ = wherry_fcntl_integer(descriptor, F_SETFL, O_NONBLOCK) }
             return (launch, output)

@@ -26,9 +26,6 @@ struct MonitorPlan {
         self.cgroup = cgroup
         self.log = log
         for namespace in spec.linux.namespaces {
-            guard namespace.type != .user, namespace.type != .time else {
-                throw RuntimeError(.invalidSpec, "namespace \(namespace.type.rawValue) is not supported yet")
-            }
             let flag = Self.flag(namespace.type)
             if let path = namespace.path, !path.isEmpty {
                 joins.append(Join(type: Int32(truncatingIfNeeded: flag), path: path))
@@ -37,6 +34,8 @@ struct MonitorPlan {
                 cloneFlags |= UInt64(flag)
             } else if namespace.type == .cgroup {
                 hasOwnCgroupNamespace = true  // made once the process is in its group
+            } else if namespace.type == .time {
+                // Made by the process, which sets its clocks first.
             } else {
                 cloneFlags |= UInt64(flag)
             }
@@ -59,31 +58,6 @@ struct MonitorPlan {
         case .cgroup: WHERRY_CLONE_NEWCGROUP
         case .time: WHERRY_CLONE_NEWTIME
         }
-    }
-
-    static func limits(_ spec: RuntimeSpec) throws(RuntimeError) -> CgroupLimits {
-        let resources = spec.linux.resources
-        var devices = DeviceRule.containerDefaults
-        for rule in resources?.devices ?? [] where rule.allow {
-            guard let kind = DeviceRule.Kind(rawValue: rule.type ?? "a") else {
-                throw RuntimeError(.invalidSpec, "device rule type \"\(rule.type ?? "")\" is not a, b or c")
-            }
-            devices.append(
-                DeviceRule(
-                    kind: kind, major: rule.major.flatMap { UInt32(exactly: $0) },
-                    minor: rule.minor.flatMap { UInt32(exactly: $0) }, access: rule.access ?? "rwm"))
-        }
-        for device in spec.linux.devices where device.type != "p" {
-            devices.append(
-                DeviceRule(
-                    kind: device.type == "b" ? .block : .character, major: device.major, minor: device.minor,
-                    access: "rwm"))
-        }
-        return CgroupLimits(
-            memoryBytes: resources?.memory?.limit, memorySwapBytes: resources?.memory?.swap,
-            memoryReservation: resources?.memory?.reservation, cpuQuotaMicroseconds: resources?.cpu?.quota,
-            cpuPeriodMicroseconds: resources?.cpu?.period, cpuShares: resources?.cpu?.shares,
-            cpusetCpus: resources?.cpu?.cpus, pids: resources?.pids?.limit, devices: devices)
     }
 }
 
@@ -122,46 +96,5 @@ extension MonitorPlan {
                 path: path, maxBytes: Int64(json["log"]?["maxBytes"]?.intValue ?? 0),
                 maxFiles: json["log"]?["maxFiles"]?.intValue ?? 1)
         }
-    }
-
-    private var limitsJSON: JSONValue {
-        var value: JSONValue = [:]
-        func number(_ key: String, _ number: (some BinaryInteger)?) {
-            if let number { value[key] = .integer(Int64(clamping: number)) }
-        }
-        number("memory", limits.memoryBytes)
-        number("swap", limits.memorySwapBytes)
-        number("reservation", limits.memoryReservation)
-        number("quota", limits.cpuQuotaMicroseconds)
-        number("period", limits.cpuPeriodMicroseconds)
-        number("shares", limits.cpuShares)
-        number("pids", limits.pids)
-        if let cpus = limits.cpusetCpus { value["cpus"] = .string(cpus) }
-        value["devices"] = .array(
-            (limits.devices ?? []).map { rule in
-                .array([
-                    .string(rule.kind.rawValue), rule.major.map { .integer(Int64($0)) } ?? .null,
-                    rule.minor.map { .integer(Int64($0)) } ?? .null, .string(rule.access),
-                ])
-            })
-        return value
-    }
-
-    private static func limits(json: JSONValue) -> CgroupLimits {
-        func signed(_ key: String) -> Int64? { json[key]?.intValue.map { Int64($0) } }
-        func unsigned(_ key: String) -> UInt64? { json[key]?.intValue.map { UInt64(clamping: $0) } }
-        let devices = (json["devices"]?.arrayValue ?? []).compactMap { rule -> DeviceRule? in
-            guard let kind = rule[0]?.stringValue.flatMap(DeviceRule.Kind.init(rawValue:)),
-                let access = rule[3]?.stringValue
-            else { return nil }
-            return DeviceRule(
-                kind: kind, major: rule[1]?.intValue.map { UInt32(clamping: $0) },
-                minor: rule[2]?.intValue.map { UInt32(clamping: $0) }, access: access)
-        }
-        return CgroupLimits(
-            memoryBytes: signed("memory"), memorySwapBytes: signed("swap"), memoryReservation: signed("reservation"),
-            cpuQuotaMicroseconds: signed("quota"), cpuPeriodMicroseconds: unsigned("period"),
-            cpuShares: unsigned("shares"), cpusetCpus: json["cpus"]?.stringValue, pids: signed("pids"),
-            devices: devices)
     }
 }

@@ -24,8 +24,8 @@ struct PathProtection {
 
     private func protect(_ path: String) throws(SystemError) {
         guard let target = try open(path) else { return }
-        let tree = try DetachedMount.clone(
-            at: target.rawValue, "", recursive: true, attributes: Kernel.MountAttribute.readOnly)
+        let tree = try DetachedMount.clone(at: target.rawValue, "", recursive: true)
+        try DetachedMount.makeReadOnly(tree.rawValue, recursive: true, on: path)
         try DetachedMount.attach(tree, to: target.rawValue, on: path)
     }
 

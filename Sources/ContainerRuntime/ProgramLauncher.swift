@@ -6,29 +6,50 @@ import OCI
 /// The order matters: without no_new_privs the filter needs CAP_SYS_ADMIN, so it is loaded before capabilities go; with it,
 /// the filter is the very last step, so that it need not allow the steps before.
 struct ProgramLauncher {
-    private let process: RuntimeSpec.Process
-    private let filter: SeccompFilter?
+    let process: RuntimeSpec.Process
+    private let linux: RuntimeSpec.Linux
+    private var filter: SeccompFilter?
     private let capabilities: CapabilitySet.Five
     private var identity = UserDatabase.Identity()
     private var environment: [String]
     private var program = ""
 
     /// Reads what must be read while the host's files are still visible.
-    init(_ spec: RuntimeSpec, process: RuntimeSpec.Process? = nil, runtimeRoot: String) throws(RuntimeError) {
+    ///
+    /// - Parameters:
+    ///   - state: the container's, and `pid` the process's number in the runtime's pid namespace if that is not the caller's:
+    ///     told to the agent of a filter with SCMP_ACT_NOTIFY.
+    init(
+        _ spec: RuntimeSpec, process: RuntimeSpec.Process? = nil, runtimeRoot: String, state: OCIState? = nil,
+        pid: pid_t? = nil
+    ) throws(RuntimeError) {
         guard let process = process ?? spec.process else {
             throw RuntimeError(.invalidSpec, "the specification has no process")
         }
         self.process = process
+        linux = spec.linux
         environment = process.env
-        capabilities = try CapabilitySet.sets(process.capabilities)
-        filter = try stage("prepare the seccomp filter") {
-            try SeccompFilter.load(spec, capabilities: process.capabilities, cache: "\(runtimeRoot)/.seccomp")
-        }
+        capabilities = CapabilitySet.sets(process.capabilities)
+        filter = try SeccompFilter.load(
+            spec, capabilities: process.capabilities, cache: "\(runtimeRoot)/.seccomp", state: state, pid: pid)
     }
+
+    /// The connection to the filter's agent: a caller that renumbers descriptors keeps it, and says its new number.
+    var seccompListener: SeccompListener? {
+        get { filter?.listener }
+        set { filter?.listener = newValue }
+    }
+
+    /// Who the process becomes; known once the user is resolved.
+    var uid: uid_t { identity.uid }
 
     /// Looks the user up in the container's files and makes the working directory.
     mutating func resolveUser(root: Int32) throws(RuntimeError) {
         identity = try UserDatabase(root: root).identity(process.user)
+        // To the kernel this number means "do not change", which would leave the process root.
+        guard identity.uid != uid_t.max, identity.gid != gid_t.max, !identity.groups.contains(gid_t.max) else {
+            throw RuntimeError(.invalidSpec, "\(UInt32.max) is not a user or group id")
+        }
         if !environment.contains(where: { $0.utf8.starts(with: "HOME=".utf8) }) {
             environment.append("HOME=\(identity.home)")
         }
@@ -44,12 +65,18 @@ struct ProgramLauncher {
     /// Becomes the user with the wanted rights, and finds the program as that user.
     mutating func takeIdentity() throws(RuntimeError) {
         try setLimits()
+        try ProcessAttributes.apply(process, linux)
         try makeOutputWritable()
         if process.noNewPrivileges != true { try loadFilter() }
         try stage("change to user \(identity.uid)") {
             try CapabilitySet.dropBounding(keeping: capabilities.bounding)
             let groups = identity.groups
-            try systemCall("setgroups") { wherry_setgroups(groups.count, groups) }
+            do throws(SystemError) {
+                try systemCall("setgroups") { wherry_setgroups(groups.count, groups) }
+            } catch {
+                // In a plain user's namespace groups cannot be set, and there are none to drop.
+                guard groups.isEmpty, error.errno == .notPermitted else { throw error }
+            }
             try systemCall("prctl") { wherry_prctl(Kernel.Process.setKeepCapabilities, 1, 0, 0, 0) }
             try systemCall("setresgid") { wherry_setresgid(identity.gid) }
             try systemCall("setresuid") { wherry_setresuid(identity.uid) }
@@ -78,8 +105,7 @@ struct ProgramLauncher {
     }
 
     private func loadFilter() throws(RuntimeError) {
-        guard let filter else { return }
-        try stage("load the seccomp filter") { try filter.install() }
+        try filter?.install()
     }
 
     private func setLimits() throws(RuntimeError) {

@@ -5,45 +5,101 @@ import OCI
 ///
 /// Every path of the container is resolved by `OpenBeneath` below a descriptor of the new root.
 enum RootFilesystem {
-    /// - Parameter inspect: called with the complete root before it is entered.
-    static func enter(
-        _ spec: RuntimeSpec, _ directory: ContainerDirectory, inspect: (Int32) throws(RuntimeError) -> Void
-    ) throws(RuntimeError) {
-        try stage("make all mounts private") {
-            try systemCall("mount_setattr", on: "/") {
-                wherry_mount_setattr(AT_FDCWD, "/", Kernel.recursive, 0, 0, Kernel.Propagation.isPrivate)
+    /// What comes from the host's files: opened while this process may still go where the runtime may. In a user namespace the
+    /// mapped root may not.
+    struct Sources {
+        /// The container's root, a detached mount.
+        let root: Int32
+        /// Where it is attached.
+        let place: Int32
+        /// Detached copies for bind mounts, by their position among the mounts.
+        let binds: [Int: Int32]
+
+        init(_ spec: RuntimeSpec, _ directory: ContainerDirectory) throws(RuntimeError) {
+            let propagation = try RootFilesystem.propagation(spec)
+            let followsHost = RootFilesystem.followsHost(spec, propagation)
+            let isFollower = propagation != nil && followsHost
+            try stage("separate the mounts from the host's") {
+                try systemCall("mount_setattr", on: "/") {
+                    // A slave still sees what the host mounts later; it is for those that ask for it.
+                    let first = followsHost ? Kernel.Propagation.slave : Kernel.Propagation.isPrivate
+                    return wherry_mount_setattr(AT_FDCWD, "/", Kernel.recursive, 0, 0, first)
+                }
             }
+            (root, place) = try stage("mount the root file system") {
+                let root: Int32
+                if let overlay = spec.overlay {
+                    root = try OverlayMount.make(overlay).release()
+                } else {
+                    let path = spec.root?.path ?? ""
+                    root = try DetachedMount.clone(path, recursive: true, keepsPropagation: isFollower).release()
+                }
+                // Over the directory itself, where hooks look for it.
+                let place = spec.overlay == nil ? spec.root?.path ?? "" : directory.rootMount
+                return (root, try FileDescriptor.open(place, O_PATH | O_DIRECTORY).release())
+            }
+            var binds: [Int: Int32] = [:]
+            for (index, mount) in spec.mounts.enumerated() {
+                let options = MountOptions(mount.options ?? [])
+                guard options.isBind || mount.type == "bind", !options.isRemount else { continue }
+                binds[index] = try stage("mount \(mount.destination)") {
+                    guard let source = mount.source, source.utf8.first == UInt8(ascii: "/") else {
+                        throw RuntimeError(
+                            .invalidSpec, "bind mount \(mount.destination): the source must be an absolute path")
+                    }
+                    return try DetachedMount.bind(source, options, keepsPropagation: isFollower).release()
+                }
+            }
+            self.binds = binds
         }
-        let root = try mountRoot(spec, at: directory.rootMount)
+    }
+
+    /// - Parameter beforeEntering: called with the complete root, before it is entered and while the host's files are in sight.
+    static func enter(
+        _ spec: RuntimeSpec, _ sources: Sources, beforeEntering: (Int32) throws(RuntimeError) -> Void
+    ) throws(RuntimeError) {
+        let propagation = try propagation(spec)
+        let root = FileDescriptor(adopting: sources.root)
+        try stage("mount the root file system") {
+            try DetachedMount.attach(root, to: sources.place, on: "the container's directory")
+            try systemCall("close") { close(sources.place) }
+        }
         // Sysctls come before the mounts that may hide or protect /proc/sys.
         try Sysctl.apply(spec.linux.sysctl)
         let mounter = ContainerMounts(root: root.rawValue, spec: spec)
-        for mount in spec.mounts { try mounter.mount(mount) }
+        for (index, mount) in spec.mounts.enumerated() { try mounter.mount(mount, source: sources.binds[index]) }
         try ContainerDevices(root: root.rawValue).make(spec.linux.devices, mounts: spec.mounts)
-        try inspect(root.rawValue)
+        try beforeEntering(root.rawValue)
         try PathProtection(root: root.rawValue).apply(
             masked: spec.linux.maskedPaths, readOnly: spec.linux.readonlyPaths)
         if spec.root?.readonly == true {
             try stage("make the root read-only") {
-                try DetachedMount.setAttributes(
-                    root.rawValue, Kernel.MountAttribute.readOnly, recursive: false, on: "/")
+                try DetachedMount.makeReadOnly(root.rawValue, recursive: false, on: "/")
             }
         }
         try pivot(root.rawValue)
+        if let propagation {
+            try stage("set rootfsPropagation") {
+                try systemCall("mount_setattr", on: "/") {
+                    wherry_mount_setattr(
+                        AT_FDCWD, "/", propagation.isRecursive ? Kernel.recursive : 0, 0, 0, propagation.kind)
+                }
+            }
+        }
     }
 
-    private static func mountRoot(_ spec: RuntimeSpec, at path: String) throws(RuntimeError) -> FileDescriptor {
-        try stage("mount the root file system") {
-            let mount: FileDescriptor
-            if let overlay = spec.overlay {
-                mount = try OverlayMount.make(overlay)
-            } else {
-                mount = try DetachedMount.clone(spec.root?.path ?? "", recursive: true)
-            }
-            let target = try FileDescriptor.open(path, O_PATH | O_DIRECTORY)
-            try DetachedMount.attach(mount, to: target.rawValue, on: path)
-            return try FileDescriptor.open(path, O_PATH | O_DIRECTORY)
+    private static func propagation(_ spec: RuntimeSpec) throws(RuntimeError) -> MountOptions.Propagation? {
+        guard let text = spec.linux.rootfsPropagation, !text.isEmpty else { return nil }
+        guard let propagation = MountOptions.Propagation(text) else {
+            throw RuntimeError(
+                .invalidSpec, "linux.rootfsPropagation \"\(text)\" is not shared, slave, private or unbindable")
         }
+        return propagation
+    }
+
+    private static func followsHost(_ spec: RuntimeSpec, _ root: MountOptions.Propagation?) -> Bool {
+        let kinds = [root?.kind] + spec.mounts.map { MountOptions($0.options ?? []).propagation?.kind }
+        return kinds.contains { $0 == Kernel.Propagation.slave || $0 == Kernel.Propagation.shared }
     }
 
     /// Makes the root the namespace's root and detaches the host's.

@@ -1,6 +1,7 @@
 import Cgroups
 import JSON
 import Linux
+import OCI
 
 extension Runtime {
     /// What is known of a container now. Reaps its monitor when that was a child of the caller and has ended.
@@ -22,7 +23,7 @@ extension Runtime {
         return ContainerState(
             id: id, status: status, pid: status == .stopped ? 0 : record?.pid ?? 0, startTime: record?.startTime,
             monitorPid: record?.monitorPid ?? 0, monitorStartTime: record?.monitorStartTime, monitorIsAlive: isAlive,
-            bundle: directory.path, annotations: annotations, createdAt: record?.createdAt ?? "",
+            bundle: record?.bundle ?? directory.path, annotations: annotations, createdAt: record?.createdAt ?? "",
             startedAt: record?.startedAt, exit: exit)
     }
 
@@ -47,7 +48,7 @@ extension Runtime {
         return exit
     }
 
-    /// Removes a container's files. One that still runs is refused, or with `force` killed first.
+    /// Removes a container's files and cgroup. One that has not ended is refused, or with `force` killed first.
     public func delete(_ id: String, force: Bool = false) throws(RuntimeError) {
         let directory = try existing(id)
         let state = try state(id)
@@ -59,14 +60,21 @@ extension Runtime {
         }
         if let plan = try? plan(of: directory) {
             try? Cgroup(existing: plan.cgroup).kill()
+            if let process = ProcessIdentity.open(state.pid, startTime: state.startTime) {
+                _ = wherry_pidfd_send_signal(process.rawValue, SIGKILL)  // where it has no cgroup
+            }
             Self.awaitEnd(of: state.monitorPid, state.monitorStartTime)
             try stage("remove the cgroup of container \(id)") { try Self.emptyCgroup(plan.cgroup) }
         }
         _ = ChildProcess.reap(state.monitorPid)
+        let hooks = Self.json(directory.config)?["hooks"]?["poststop"]
         try stage("remove container \(id)") { try Files.removeTree(directory.path) }
+        guard let hooks, let poststop = try? hooks.decode(as: [RuntimeSpec.Hook].self) else { return }
+        HookRunner.runPoststop(
+            poststop, OCIState(id: id, status: .stopped, pid: 0, bundle: state.bundle, annotations: state.annotations))
     }
 
-    private static func json(_ path: String) -> JSONValue? {
+    static func json(_ path: String) -> JSONValue? {
         (try? Files.read(path)).flatMap { try? JSONValue(parsing: $0) }
     }
 

@@ -51,6 +51,9 @@ public struct Runtime: Sendable {
     ) throws(RuntimeError) -> Created {
         let directory = try ContainerDirectory(root: root, id: id)
         try Self.validate(spec)
+        if let name = CapabilitySet.unknown(spec.process?.capabilities).first {
+            throw RuntimeError(.invalidSpec, "capability \"\(name)\" is not known")
+        }
         let plan = try MonitorPlan(spec: spec, log: options.log)
         try makeDirectory(directory)
         do {
@@ -79,12 +82,35 @@ public struct Runtime: Sendable {
         guard let gate = try? FileDescriptor.open(directory.start, O_WRONLY | O_NONBLOCK) else {
             throw RuntimeError(.invalidState, "container \(id) is not waiting to be started")
         }
-        try stage("open the start gate of \(id)") { try gate.writeAll([ContainerInit.start]) }
-        let bytes = try Self.readMessage(answer, from: "the monitor of container \(id)")
+        try stage("open the start gate of \(id)") { try gate.writeAll([SetupChannel.start]) }
+        let bytes = try Self.readMessage(answer, from: "container \(id)")
+        if let record = Self.json(directory.state).flatMap(MonitorRecord.init(json:)), record.monitorPid == 0 {
+            return try started(directory, record, bytes)
+        }
         guard let json = try? JSONValue(parsing: bytes) else {
             throw RuntimeError(.monitorFailed, "the monitor of container \(id) gave no answer")
         }
         if json["code"] != nil { throw RuntimeError(json: json) }
+    }
+
+    /// A container without a monitor: its own process has answered, by an error or by the end of the answer.
+    private func started(
+        _ directory: ContainerDirectory, _ old: MonitorRecord, _ answer: [UInt8]
+    ) throws(RuntimeError) {
+        if answer.first == SetupChannel.failed {
+            throw RuntimeError(json: (try? JSONValue(parsing: answer.dropFirst())) ?? .null)
+        }
+        var record = old
+        record.status = .running
+        record.startedAt = WallClock.timestamp()
+        try Self.save(record, to: directory)
+        guard let hooks = try spec(of: directory.id).hooks?.poststart else { return }
+        do throws(RuntimeError) {
+            try HookRunner.run(hooks, named: "poststart", ociState(directory.id))
+        } catch {
+            try? signal(directory.id, SIGKILL, all: true)
+            throw error
+        }
     }
 
     /// Sends a signal to the container's first process, or with `all` to each of its processes.
@@ -105,6 +131,8 @@ public struct Runtime: Sendable {
             throw RuntimeError(.invalidState, "container \(id) is not running")
         }
         try stage("signal container \(id)") { try ProcessIdentity.signal(pidfd: pidfd.rawValue, signal) }
+        // A frozen process cannot die.
+        if signal == SIGKILL, let cgroup = try? cgroup(of: id), (try? cgroup.isFrozen()) == true { try? cgroup.thaw() }
     }
 
     /// The identifiers of all containers, sorted.
@@ -243,6 +271,52 @@ extension Runtime {
             throw RuntimeError(.invalidSpec, "mount destination \"\(mount.destination)\" is not an absolute path")
         }
         try Sysctl.validate(spec.linux)
+        try IDMappings.validate(spec.linux)
+        try validate(version: spec.ociVersion)
+        try validate(spec.linux, hostname: spec.hostname ?? spec.domainname)
+        try HookRunner.validate(spec.hooks)
+        if spec.linux.intelRdt != nil { throw unsupported("linux.intelRdt") }
+        if !spec.linux.netDevices.isEmpty { throw unsupported("linux.netDevices") }
+        for mount in spec.mounts {
+            let isMapped = MountOptions(mount.options ?? []).mapsIDs != nil
+            if isMapped || mount.uidMappings != nil || mount.gidMappings != nil {
+                throw unsupported("an id-mapped mount")
+            }
+        }
+        if let label = spec.linux.mountLabel, !label.isEmpty { throw unsupported("linux.mountLabel") }
+    }
+
+    /// Of the specification's first generation, which later ones must stay compatible with.
+    private static func validate(version: String) throws(RuntimeError) {
+        let parts = version.split(separator: ".", omittingEmptySubsequences: false)
+        let isNumeric = parts.count >= 3 && parts[..<2].allSatisfy { Int($0) != nil }
+        guard isNumeric, parts[0] == "1" else {
+            throw RuntimeError(.invalidSpec, "ociVersion \"\(version)\" is not supported: 1.0.0 to 1.2.x is")
+        }
+    }
+
+    private static func validate(_ linux: RuntimeSpec.Linux, hostname: String?) throws(RuntimeError) {
+        var seen: Set<RuntimeSpec.Namespace.Kind> = []
+        for namespace in linux.namespaces {
+            guard seen.insert(namespace.type).inserted else {
+                throw RuntimeError(.invalidSpec, "linux.namespaces names \(namespace.type.rawValue) twice")
+            }
+            if let path = namespace.path, !path.isEmpty, path.utf8.first != UInt8(ascii: "/") {
+                throw RuntimeError(.invalidSpec, "namespace path \"\(path)\" is not an absolute path")
+            }
+        }
+        if hostname?.isEmpty == false, linux.namespace(.uts) == nil {
+            throw RuntimeError(
+                .invalidSpec, "hostname and domainname need a uts namespace: they would change the host's")
+        }
+        for path in linux.maskedPaths + linux.readonlyPaths + linux.devices.map(\.path)
+        where path.utf8.first != UInt8(ascii: "/") {
+            throw RuntimeError(.invalidSpec, "\"\(path)\" is not an absolute path")
+        }
+    }
+
+    private static func unsupported(_ member: String) -> RuntimeError {
+        RuntimeError(.unsupported, "\(member) is not supported by this runtime: leave it out")
     }
 
     static func validate(_ process: RuntimeSpec.Process) throws(RuntimeError) {
@@ -252,10 +326,16 @@ extension Runtime {
         guard process.cwd.utf8.first == UInt8(ascii: "/") else {
             throw RuntimeError(.invalidSpec, "working directory \"\(process.cwd)\" is not an absolute path")
         }
-        guard process.terminal != true else { throw RuntimeError(.invalidSpec, "terminals are not supported yet") }
+        guard Set(process.rlimits.map(\.type)).count == process.rlimits.count else {
+            throw RuntimeError(.invalidSpec, "process.rlimits names a limit twice")
+        }
         for text in process.args + process.env where text.utf8.contains(0) {
             throw RuntimeError(.invalidSpec, "arguments and environment must not contain a zero byte")
         }
-        _ = try CapabilitySet.sets(process.capabilities)
+        for (member, label) in [
+            ("process.apparmorProfile", process.apparmorProfile), ("process.selinuxLabel", process.selinuxLabel),
+        ] where label?.isEmpty == false && label != "unconfined" {
+            throw unsupported(member)
+        }
     }
 }

@@ -29,6 +29,10 @@ public struct RuntimeError: Error, Sendable, CustomStringConvertible {
         public static let setupFailed = Code(rawValue: "setupFailed")
         /// The monitor process failed or is gone.
         public static let monitorFailed = Code(rawValue: "monitorFailed")
+        /// A hook ended with another status than 0.
+        public static let hookFailed = Code(rawValue: "hookFailed")
+        /// The specification asks for what this runtime or this kernel does not do.
+        public static let unsupported = Code(rawValue: "unsupported")
         public static let timedOut = Code(rawValue: "timedOut")
     }
 

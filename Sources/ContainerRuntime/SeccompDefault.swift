@@ -6,20 +6,22 @@ import OCI
 /// includes io_uring, keyrings, userfaultfd and new namespaces. Calls that a capability governs are allowed with it.
 enum SeccompDefault {
     /// Part of the cache's key: raise it with every change here.
-    static let version = 1
+    static let version = 2
 
     static func profile(capabilities: Set<String>, isX86: Bool) -> RuntimeSpec.Seccomp {
         var rules = [rule(always), rule(isX86 ? "arch_prctl modify_ldt" : armOnly)]
         for value: UInt64 in [0x0, 0x8, 0x20000, 0x20008, 0xffff_ffff] {
             rules.append(rule("personality", [.init(index: 0, value: value, op: "SCMP_CMP_EQ")]))
         }
-        // AF_ALG (38) and AF_VSOCK (40) have no business in a container.
-        rules.append(rule("socket", [.init(index: 0, value: 38, op: "SCMP_CMP_LT")]))
-        rules.append(rule("socket", [.init(index: 0, value: 39, op: "SCMP_CMP_EQ")]))
-        rules.append(rule("socket", [.init(index: 0, value: 40, op: "SCMP_CMP_GT")]))
+        // AF_ALG (38, CVE-2026-31431), AF_VSOCK (40) and the families that nobody has used for decades.
+        rules.append(rule("socket", [.init(index: 0, value: 12, op: "SCMP_CMP_LT")]))
+        for family in Self.families {
+            rules.append(rule("socket", [.init(index: 0, value: family, op: "SCMP_CMP_EQ")]))
+        }
         for (capability, names) in governed where capabilities.contains(capability) { rules.append(rule(names)) }
         if !capabilities.contains("CAP_SYS_ADMIN") {
-            // No CLONE_NEW* flag. clone3's flags are behind a pointer, out of a filter's sight: ENOSYS makes programs fall back.
+            // No CLONE_NEW* flag. clone3's flags are behind a pointer, out of a filter's sight: ENOSYS makes programs
+            // fall back.
             rules.append(
                 rule("clone", [.init(index: 0, value: 0x7e02_0000, valueTwo: 0, op: "SCMP_CMP_MASKED_EQ")]))
             rules.append(.init(names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: 38))
@@ -29,6 +31,10 @@ enum SeccompDefault {
             architectures: isX86 ? ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"] : ["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"],
             syscalls: rules)
     }
+
+    private static let families: [UInt64] = [
+        13, 14, 15, 16, 17, 18, 21, 22, 24, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 39, 41, 42, 43, 44, 45,
+    ]
 
     /// Every name of the profile: the kernel's calls beyond the newest of them answer ENOSYS.
     static var allNames: [Substring] {

@@ -1,175 +1,115 @@
 import CSeccomp
-import JSON
 import Linux
 import OCI
 
-/// A filter program for seccomp(2), made by libseccomp.
-///
-/// Making one costs some 20 ms, so programs are kept in a root-only directory. A kept file holds the whole text it was made
-/// for, libseccomp's version included, and is used only when that is equal: a mistaken hit cannot happen.
+/// A filter program for seccomp(2), with all that loading it needs.
 struct SeccompFilter {
     /// 8-byte BPF instructions.
-    private let program: [UInt8]
+    let program: [UInt8]
+    /// SECCOMP_FILTER_FLAG_*.
+    let flags: UInt32
+    /// Where the listener goes, when the filter has one.
+    var listener: SeccompListener?
 
-    /// The filter a specification asks for; nil for none.
+    /// The filter a specification asks for; nil for none. Reads and connects to the host's files.
+    ///
+    /// - Parameters:
+    ///   - cache: a directory for compiled programs.
+    ///   - state: the container's, for the agent of `SCMP_ACT_NOTIFY`.
+    ///   - pid: the process's number in the runtime's pid namespace; nil when it is this process.
     static func load(
-        _ spec: RuntimeSpec, capabilities: RuntimeSpec.Capabilities?, cache: String
-    ) throws -> SeccompFilter? {
-        let granted = Set(capabilities?.bounding ?? [])
-        let profile: RuntimeSpec.Seccomp
-        let key: String
-        if let custom = spec.linux.seccomp {
-            profile = custom
-            key = "custom \(try JSONValue(encoding: custom))"
-        } else if spec.wherry.seccomp == .default {
-            profile = SeccompDefault.profile(capabilities: granted, isX86: isX86)
-            key = "default \(SeccompDefault.version) \(granted.sorted())"
-        } else {
-            return nil
+        _ spec: RuntimeSpec, capabilities: RuntimeSpec.Capabilities?, cache: String, state: OCIState? = nil,
+        pid: pid_t? = nil
+    ) throws(RuntimeError) -> SeccompFilter? {
+        guard let profile = spec.linux.seccomp else {
+            guard spec.wherry.seccomp == .default else { return nil }
+            let granted = Set(capabilities?.bounding ?? [])
+            let program = try cached(cache, SeccompKey(capabilities: granted)) { () throws(RuntimeError) in
+                try SeccompCompiler.compile(
+                    SeccompDefault.profile(capabilities: granted, isX86: SeccompNames.isX86), isOurs: true)
+            }
+            return SeccompFilter(program: program, flags: 0)
         }
-        let isDefault = spec.linux.seccomp == nil
-        let inputs = "wherry 1, libseccomp \(version), \(isX86 ? "x86-64" : "arm64"): \(key)"
-        if let program = SeccompCache.read(cache, inputs) { return SeccompFilter(program: program) }
-        let program = (isDefault ? prologue() : []) + (try compile(profile))
-        SeccompCache.write(cache, inputs, program)
-        return SeccompFilter(program: program)
+        let flags = try flags(profile)
+        let program = try cached(cache, SeccompKey(profile, flags: flags)) { () throws(RuntimeError) in
+            try SeccompCompiler.compile(profile, isOurs: false)
+        }
+        return SeccompFilter(
+            program: program, flags: flags,
+            listener: profile.asks ? try SeccompListener(profile, state: state, pid: pid) : nil)
     }
 
     /// Filters this process from now on.
-    func install() throws(SystemError) {
-        try systemCall("seccomp") {
-            program.withUnsafeBytes { bytes in
-                bytes.baseAddress.map { wherry_seccomp_load($0, bytes.count / 8, 0) } ?? 0
+    func install() throws(RuntimeError) {
+        let (program, flags, message) = (program, flags, listener?.message ?? [])
+        let result = program.withUnsafeBytes { program -> Int32 in
+            guard let start = program.baseAddress else { return 0 }
+            guard let listener else { return wherry_seccomp_set(start, program.count / 8, flags) }
+            return message.withUnsafeBytes { message -> Int32 in
+                guard let text = message.baseAddress else { return -1 }
+                return wherry_seccomp_set_listening(
+                    start, program.count / 8, flags, listener.socket, text, message.count)
             }
         }
-    }
-
-    #if arch(x86_64)
-        static let isX86 = true
-        private static let auditArchitecture: UInt32 = 0xc000_003e
-    #else
-        static let isX86 = false
-        private static let auditArchitecture: UInt32 = 0xc000_00b7
-    #endif
-
-    private static var version: String {
-        guard let version = seccomp_version()?.pointee else { return "?" }
-        return "\(version.major).\(version.minor).\(version.micro)"
-    }
-
-    private static func compile(_ profile: RuntimeSpec.Seccomp) throws -> [UInt8] {
-        let action = try code(profile.defaultAction, profile.defaultErrnoRet)
-        guard let context = seccomp_init(action) else { throw SystemError(call: "seccomp_init", errno: .invalid) }
-        defer { seccomp_release(context) }
-        try check(seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2), "seccomp_attr_set")
-        for name in profile.architectures ?? [] {
-            guard let token = architectures[name] else { continue }
-            let result = seccomp_arch_add(context, token)
-            if result != -EEXIST { try check(result, "seccomp_arch_add \(name)") }
+        let error = Errno.last
+        switch result {
+        case 0: return
+        case -1: throw refusal(error)
+        case -2:
+            throw RuntimeError(
+                stage: "send the seccomp listener to linux.seccomp.listenerPath",
+                SystemError(call: "sendmsg", errno: error))
+        default: throw RuntimeError(.setupFailed, "load the seccomp filter: thread \(result) has another one")
         }
-        for rule in profile.syscalls ?? [] { try add(rule, to: context, defaultAction: action) }
-        let file = FileDescriptor(adopting: try systemCall("memfd_create") { wherry_memfd_create("seccomp", 1) })
-        try check(seccomp_export_bpf(context, file.rawValue), "seccomp_export_bpf")
-        try systemCall("lseek") { lseek(file.rawValue, 0, SEEK_SET) }
-        return try file.readToEnd(limit: 8 * 4096)
     }
 
-    private static func add(
-        _ rule: RuntimeSpec.Seccomp.Rule, to context: scmp_filter_ctx, defaultAction: UInt32
-    ) throws {
-        let action = try code(rule.action, rule.errnoRet)
-        if action == defaultAction { return }
-        let arguments = try (rule.args ?? []).map { argument in
-            guard let comparison = comparisons[argument.op], argument.index < 6 else {
-                throw RuntimeError(.invalidSpec, "seccomp argument rule \"\(argument.op)\" is not known")
+    /// True when the kernel knows all of these flags.
+    static func kernelKnows(_ flags: UInt32) -> Bool {
+        // Waiting killably is for listeners only.
+        let flags = flags & SeccompNames.waitKillable != 0 ? flags | SeccompNames.newListener : flags
+        return wherry_seccomp_set(nil, 0, flags) < 0 && Errno.last.rawValue == EFAULT
+    }
+
+    private static func flags(_ profile: RuntimeSpec.Seccomp) throws(RuntimeError) -> UInt32 {
+        var flags: UInt32 = 0
+        for (index, name) in (profile.flags ?? []).enumerated() {
+            guard let flag = SeccompNames.flags[name] else {
+                throw RuntimeError(.invalidSpec, "linux.seccomp.flags[\(index)] \"\(name)\" is not known")
             }
-            // The specification's value is libseccomp's mask for a masked comparison.
-            return scmp_arg_cmp(
-                arg: argument.index, op: comparison, datum_a: argument.value, datum_b: argument.valueTwo ?? 0)
+            if flag == SeccompNames.waitKillable, !profile.asks {
+                throw RuntimeError(
+                    .invalidSpec, "linux.seccomp.flags[\(index)] \(name) is only for \(SeccompNames.notifyName)")
+            }
+            flags |= flag
         }
-        for name in rule.names {
-            let number = seccomp_syscall_resolve_name(name)
-            if number == -1 { continue }  // unknown to this libseccomp: stays with the default action
-            try check(
-                seccomp_rule_add_array(context, action, number, UInt32(arguments.count), arguments),
-                "seccomp_rule_add \(name)")
+        guard profile.asks else { return flags }
+        return flags | SeccompNames.newListener
+            | (flags & SeccompNames.threadSync != 0 ? SeccompNames.threadSyncErrno : 0)
+    }
+
+    private func refusal(_ error: Errno) -> RuntimeError {
+        if error == .invalid {
+            let unknown = SeccompNames.flags.filter { flags & $0.value != 0 && !Self.kernelKnows($0.value) }
+            if !unknown.isEmpty {
+                return RuntimeError(
+                    .unsupported, "this kernel has no \(unknown.keys.sorted().joined(separator: ", "))",
+                    stage: "load the seccomp filter", errno: error.rawValue)
+            }
+            if listener != nil, !Self.kernelKnows(SeccompNames.newListener) {
+                return RuntimeError(
+                    .unsupported, "this kernel has no \(SeccompNames.notifyName)", stage: "load the seccomp filter",
+                    errno: error.rawValue)
+            }
         }
+        return RuntimeError(stage: "load the seccomp filter", SystemError(call: "seccomp", errno: error))
     }
 
-    private static func check(_ result: Int32, _ call: String) throws(SystemError) {
-        if result < 0 { throw SystemError(call: call, errno: Errno(rawValue: -result)) }
-    }
-
-    private static func code(_ action: String, _ errnoRet: UInt32?) throws(RuntimeError) -> UInt32 {
-        switch action {
-        case "SCMP_ACT_ALLOW": return 0x7fff_0000
-        case "SCMP_ACT_LOG": return 0x7ffc_0000
-        case "SCMP_ACT_ERRNO": return 0x0005_0000 | (errnoRet ?? 1) & 0xffff
-        case "SCMP_ACT_TRACE": return 0x7ff0_0000 | (errnoRet ?? 1) & 0xffff
-        case "SCMP_ACT_TRAP": return 0x0003_0000
-        case "SCMP_ACT_KILL", "SCMP_ACT_KILL_THREAD": return 0
-        case "SCMP_ACT_KILL_PROCESS": return 0x8000_0000
-        default: throw RuntimeError(.invalidSpec, "seccomp action \"\(action)\" is not supported")
-        }
-    }
-
-    private static let architectures: [String: UInt32] = [
-        "SCMP_ARCH_X86": 0x4000_0003, "SCMP_ARCH_X86_64": 0xc000_003e, "SCMP_ARCH_X32": 0x4000_003e,
-        "SCMP_ARCH_ARM": 0x4000_0028, "SCMP_ARCH_AARCH64": 0xc000_00b7, "SCMP_ARCH_RISCV64": 0xc000_00f3,
-    ]
-
-    private static let comparisons: [String: scmp_compare] = [
-        "SCMP_CMP_NE": SCMP_CMP_NE, "SCMP_CMP_LT": SCMP_CMP_LT, "SCMP_CMP_LE": SCMP_CMP_LE, "SCMP_CMP_EQ": SCMP_CMP_EQ,
-        "SCMP_CMP_GE": SCMP_CMP_GE, "SCMP_CMP_GT": SCMP_CMP_GT, "SCMP_CMP_MASKED_EQ": SCMP_CMP_MASKED_EQ,
-    ]
-}
-
-extension SeccompFilter {
-    /// Instructions before libseccomp's: a call newer than the profile is ENOSYS (programs then try an older one), and nobody
-    /// types into the terminal of another session (TIOCSTI, TIOCLINUX; on the low 32 bits, as the kernel reads them).
-    private static func prologue() -> [UInt8] {
-        let newest = SeccompDefault.allNames.map { seccomp_syscall_resolve_name(String($0)) }.max() ?? 0
-        let ioctl = seccomp_syscall_resolve_name("ioctl")
-        let (load, jumpEqual, jumpGreater, answer): (UInt16, UInt16, UInt16, UInt16) = (0x20, 0x15, 0x25, 0x06)
-        let instructions: [(UInt16, UInt8, UInt8, UInt32)] = [
-            (load, 0, 0, 4),  // architecture
-            (jumpEqual, 0, 8, auditArchitecture),
-            (load, 0, 0, 0),  // number; x32 calls have bit 30 and are beyond the newest
-            (jumpGreater, 5, 0, UInt32(bitPattern: newest)),
-            (jumpEqual, 0, 5, UInt32(bitPattern: ioctl)),
-            (load, 0, 0, 24),  // low half of the second argument
-            (jumpEqual, 1, 0, 0x5412),
-            (jumpEqual, 0, 2, 0x541c),
-            (answer, 0, 0, 0x0005_0000 | UInt32(EPERM)),
-            (answer, 0, 0, 0x0005_0000 | UInt32(ENOSYS)),
-        ]
-        return instructions.flatMap { code, ifTrue, ifFalse, value in
-            [UInt8(truncatingIfNeeded: code), UInt8(truncatingIfNeeded: code >> 8), ifTrue, ifFalse]
-                + (0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
-        }
-    }
-}
-
-/// Compiled filters on disk.
-enum SeccompCache {
-    static func read(_ directory: String, _ inputs: String) -> [UInt8]? {
-        let key = Array(inputs.utf8)
-        guard let bytes = try? Files.read(path(directory, key), limit: 1 << 20), bytes.count > key.count + 1,
-            bytes[..<key.count].elementsEqual(key), bytes[key.count] == 0, (bytes.count - key.count - 1) % 8 == 0
-        else { return nil }
-        return Array(bytes[(key.count + 1)...])
-    }
-
-    /// Not having a cache only costs time.
-    static func write(_ directory: String, _ inputs: String, _ program: [UInt8]) {
-        let key = Array(inputs.utf8)
-        mkdir(directory, 0o700)
-        try? Files.writeAtomically(key + [0] + program, to: path(directory, key), durable: false)
-    }
-
-    private static func path(_ directory: String, _ key: [UInt8]) -> String {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325  // FNV-1a
-        for byte in key { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        return "\(directory)/\(String(hash, radix: 16))"
+    private static func cached(
+        _ directory: String, _ key: SeccompKey, _ compile: () throws(RuntimeError) -> [UInt8]
+    ) throws(RuntimeError) -> [UInt8] {
+        if let program = SeccompCache.read(directory, key) { return program }
+        let program = try compile()
+        SeccompCache.write(directory, key, program)
+        return program
     }
 }

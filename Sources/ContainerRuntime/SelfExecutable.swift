@@ -40,8 +40,10 @@ public struct SelfExecutable: Sendable {
 
     private static func isProtected() -> Bool {
         guard let file = try? FileDescriptor.open("/proc/self/exe", O_RDONLY) else { return false }
-        if wherry_mount_flags(file.rawValue) & Int64(ST_RDONLY) != 0 { return true }
-        return wherry_fcntl_integer(file.rawValue, 1034, 0) & 0x8 != 0  // F_GET_SEALS, F_SEAL_WRITE
+        let flags = wherry_mount_flags(file.rawValue)
+        if flags >= 0, flags & Int64(ST_RDONLY) != 0 { return true }
+        let seals = wherry_fcntl_integer(file.rawValue, 1034, 0)  // F_GET_SEALS
+        return seals >= 0 && seals & 0x8 != 0  // F_SEAL_WRITE
     }
 
     private static func readOnlyClone(_ path: String) -> FileDescriptor? {

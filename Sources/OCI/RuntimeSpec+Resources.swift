@@ -72,7 +72,7 @@ extension RuntimeSpec {
         }
 
         public struct PIDs: Codable, Hashable, Sendable {
-            /// 0 and less are no limit.
+            /// A negative number is no limit.
             public var limit: Int64
 
             public init(limit: Int64) { self.limit = limit }

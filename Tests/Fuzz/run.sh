@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${FUZZ_SECONDS:-60}
 export WHERRY_FUZZ=1
+# A scratch path apart: everything is built with the sanitizer's counters.
 swift build --scratch-path build/fuzz -Xswiftc -sanitize=fuzzer -Xswiftc -parse-as-library --product fuzz
 for corpus in Tests/Fuzz/corpus/*/; do
     target=$(basename "$corpus")

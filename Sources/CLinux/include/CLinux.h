@@ -34,6 +34,19 @@ int wherry_block_all_signals(void);
 /// A signalfd of the given signals, which are blocked for the calling thread.
 int wherry_signalfd(const int *_Nonnull signals, size_t count);
 _Noreturn void wherry_exit_now(int status);
+/// Makes a new session keyring of that name (KEYCTL_JOIN_SESSION_KEYRING).
+int wherry_join_session_keyring(const char *_Nonnull name);
+/// 0xffffffff asks for the present one.
+int wherry_personality(unsigned long domain);
+/// sched_setattr(2) for the caller; times in nanoseconds.
+int wherry_sched_setattr(uint32_t policy, uint64_t flags, int32_t nice, uint32_t priority, uint64_t runtime,
+                         uint64_t deadline, uint64_t period);
+/// ioprio_set(2) for the caller.
+int wherry_ioprio_set(int class_and_level);
+/// sched_setaffinity(2) with a mask of `size` bytes, for the caller.
+int wherry_sched_setaffinity(const uint8_t *_Nonnull mask, size_t size);
+/// set_mempolicy(2) with a mask of 64 nodes.
+int wherry_set_mempolicy(int mode, uint64_t nodes);
 
 struct wherry_spawn_request {
     const char *_Nullable path;  // ignored when exec_fd >= 0
@@ -83,10 +96,31 @@ int64_t wherry_mount_id(int directory, const char *_Nonnull path, int flags);
 int wherry_memfd_create(const char *_Nonnull name, unsigned flags);
 int wherry_ioctl_pointer(int fd, unsigned long request, void *_Nullable argument);
 int wherry_ioctl_integer(int fd, unsigned long request, long argument);
+/// dup2 that can set O_CLOEXEC.
+int wherry_dup3(int from, int to, int close_on_exec);
 int wherry_fcntl_integer(int fd, int command, int argument);
 ssize_t wherry_getdents(int fd, void *_Nonnull buffer, size_t size);
 /// Sets IFF_UP on the interface of the calling thread's network namespace.
 int wherry_interface_up(const char *_Nonnull name);
+
+/// A connection to the UNIX socket at `path`.
+int wherry_connect_unix(const char *_Nonnull path);
+/// A pair of connected stream sockets.
+int wherry_socket_pair(int *_Nonnull ends);
+/// Sends `data`, at least one byte, and with it the descriptor `fd`.
+int wherry_send_descriptor(int socket, int fd, const void *_Nonnull data, size_t length);
+/// Receives a descriptor with what `wherry_send_descriptor` sent; the data is dropped.
+int wherry_receive_descriptor(int socket);
+/// Terminals: the other end of the pseudo-terminal `master`, unlocked.
+int wherry_terminal_peer(int master);
+int wherry_terminal_resize(int fd, unsigned rows, unsigned columns);
+/// The size of one terminal for another.
+int wherry_terminal_copy_size(int from, int to);
+/// Makes `fd` the session's controlling terminal.
+int wherry_terminal_control(int fd);
+/// Raw mode; the old mode is kept in `saved`, of at least 64 bytes.
+int wherry_terminal_raw(int fd, void *_Nonnull saved, size_t capacity);
+int wherry_terminal_restore(int fd, const void *_Nonnull saved);
 
 // Events.
 

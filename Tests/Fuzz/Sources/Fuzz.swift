@@ -5,23 +5,43 @@ import OCI
 import Resources
 import YAML
 
-/// The parser under test, from FUZZ_TARGET. Each takes any bytes and must neither trap nor hang.
-private let target: @Sendable ([UInt8]) -> Void = {
-    switch getenv("FUZZ_TARGET").map({ String(cString: $0) }) {
-    case "json": parseJSON
-    case "yaml": { _ = try? YAMLReader.documents(in: $0) }
-    case "reference": { _ = try? ImageReference(parsing: String(decoding: $0, as: UTF8.self)) }
-    case "manifest": parseManifest
-    case "object": parseObject
-    case "head": { _ = try? SignedEnvelope(parsing: $0) }
-    case "quantity": { _ = try? Quantity(parsing: String(decoding: $0, as: UTF8.self)) }
-    case let other: fatalError("FUZZ_TARGET \(other ?? "is not set")")
+/// The parser under test. Each takes any bytes and must neither trap nor hang.
+private let target = getenv("FUZZ_TARGET").map { String(cString: $0) } ?? "none"
+
+private func parse(_ bytes: [UInt8]) {
+    switch target {
+    case "json": parseJSON(bytes)
+    case "yaml": _ = try? YAMLReader.documents(in: bytes)
+    case "reference": _ = try? ImageReference(parsing: String(decoding: bytes, as: UTF8.self))
+    case "manifest": parseManifest(bytes)
+    case "object": parseObject(bytes)
+    case "head": _ = try? SignedEnvelope(parsing: bytes)
+    case "quantity": _ = Quantity(String(decoding: bytes, as: UTF8.self))
+    case "config": parseConfig(bytes)
+    case "user": findUser(bytes)
+    case "mount": parseMountOptions(bytes)
+    case "seccomp": compileFilter(bytes)
+    default: fatalError("FUZZ_TARGET \(target) is not known")
     }
-}()
+}
+
+/// libFuzzer's loop. Its own `main` is not used: SwiftPM has the linker take `fuzz_main` for an executable named fuzz.
+@_silgen_name("LLVMFuzzerRunDriver")
+private func runDriver(
+    _ count: UnsafeMutablePointer<CInt>,
+    _ words: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
+    _ test: @convention(c) (UnsafePointer<UInt8>, Int) -> CInt
+) -> CInt
+
+@_cdecl("fuzz_main")
+public func fuzzMain(_ count: CInt, _ words: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> CInt {
+    var (count, words) = (count, words)
+    return runDriver(&count, &words) { fuzzOne($0, $1) }
+}
 
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzOne(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
-    target(Array(UnsafeBufferPointer(start: start, count: count)))
+    parse(Array(UnsafeBufferPointer(start: start, count: count)))
     return 0
 }
 
