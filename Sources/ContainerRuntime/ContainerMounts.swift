@@ -76,7 +76,14 @@ struct ContainerMounts {
     /// The container's own groups. With a cgroup namespace on v2 a fresh view of the tree, else copies of its directories.
     private func mountCgroups(_ mount: RuntimeSpec.Mount, _ options: MountOptions) throws {
         guard let path = spec.linux.cgroupsPath else { return }
-        let groups = try Cgroup(existing: path).mountsForContainer()
+        let groups: [CgroupMount]
+        do throws(CgroupError) {
+            groups = try Cgroup(existing: path).mountsForContainer()
+        } catch {
+            // A plain user's container has no group, and sees none.
+            guard error.code == .notFound else { throw error }
+            return
+        }
         let target = try target(mount.destination, type: "cgroup", isDirectory: true)
         if let unified = groups.first, unified.name.isEmpty {
             let view =

@@ -40,7 +40,7 @@ struct ExecLaunch {
             report.writer = try FileDescriptor.open("/dev/null", O_WRONLY)
             do {
                 do throws(CgroupError) {
-                    try Cgroup(existing: plan.cgroup).attach(joiner)
+                    try Cgroup(existing: plan.cgroup).attach(joiner, beside: record.pid)
                 } catch {
                     // A plain user's container has none.
                     guard geteuid() != 0, error.code == .notFound else { throw error }

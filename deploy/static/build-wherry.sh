@@ -10,12 +10,13 @@ scratch=build/swift
 deploy/static/build-libmosquitto.sh "$libraries"
 # -static-executable takes every archive; the two --wrap take the unwinder's registration away, which would cost
 # 45-100 ms at each start; the third takes the runtime's search for a crash reporter away, which ends the program where
-# /proc is not mounted. The C shim holds the empty bodies. The group lets the archives refer to one another.
+# /proc is not mounted. The C shim holds the empty bodies. Functions of equal code are folded (icf):
+# nothing here compares the addresses of functions. The group lets the archives refer to one another.
 swift build --configuration release --scratch-path "$scratch" --product wherry \
     -Xswiftc -static-executable \
     -Xlinker --wrap=__register_frame_info -Xlinker --wrap=__deregister_frame_info \
     -Xlinker --wrap=swift_copyAuxiliaryExecutablePath \
-    -Xlinker --no-eh-frame-hdr -Xlinker --gc-sections -Xlinker --icf=safe -Xlinker "-L$PWD/$libraries" \
+    -Xlinker --gc-sections -Xlinker --icf=all -Xlinker "-L$PWD/$libraries" \
     -Xlinker --start-group -Xlinker -lmosquitto -Xlinker -lssl -Xlinker -lcrypto -Xlinker -lsqlite3 -Xlinker -lcgroup \
     -Xlinker -lseccomp -Xlinker -larchive -Xlinker -lyaml -Xlinker -lzstd -Xlinker -lz -Xlinker -lm -Xlinker -lc \
     -Xlinker --end-group
