@@ -162,7 +162,9 @@ let package = Package(
         tests("OCITests", ["JSON", "OCI"]),
         tests("IdentityTests", ["Identity"]),
         tests("CgroupsTests", ["Cgroups", "Linux"]),
-        tests("ContainerRuntimeTests", ["Cgroups", "ContainerRuntime", "JSON", "Linux", "OCI"]),
+        tests(
+            "ContainerRuntimeTests",
+            ["Cgroups", "ContainerEngine", "ContainerRuntime", "JSON", "Linux", "OCI", .logging]),
         tests(
             "ImagesTests",
             ["Images", "JSON", "Linux", "OCI", "CArchive", "SQLite", .nioCore, .nioPosix, .nioHTTP1, .logging, .crypto]),

@@ -1,0 +1,37 @@
+import ContainerEngine
+import ContainerRuntime
+import Linux
+import Logging
+import OCI
+import Testing
+
+/// What an agent finds that was killed at the wrong moment.
+@Suite(.enabled(if: RuntimeFixture.isPossible))
+struct AdoptionTests {
+    private func engine(_ fixture: RuntimeFixture) -> Engine {
+        Engine(
+            dataDirectory: fixture.directory + "/data", runDirectory: fixture.directory + "/run",
+            runtime: fixture.runtime, watcher: ProcessWatcher(), logger: Logger(label: "test"))
+    }
+
+    @Test func `a container that was never started is removed, so that it can be made anew`() async throws {
+        let fixture = try RuntimeFixture()
+        _ = try fixture.runtime.create(id: "waiting", spec: fixture.spec(["sleep", "100"]))
+        let adopted = try await engine(fixture).adopt()
+        #expect(adopted.isEmpty)
+        #expect(fixture.runtime.list().isEmpty)
+        let again = try fixture.runtime.create(id: "waiting", spec: fixture.spec(["true"]))
+        try fixture.runtime.start("waiting")
+        _ = ChildProcess.wait(again.monitorPid)
+        #expect(try fixture.runtime.state("waiting").exit?.code == 0)
+    }
+
+    @Test func `a container that runs keeps its process`() async throws {
+        let fixture = try RuntimeFixture()
+        let created = try fixture.runtime.create(id: "running", spec: fixture.spec(["sleep", "100"]))
+        try fixture.runtime.start("running")
+        let adopted = try await engine(fixture).adopt()
+        #expect(adopted.map(\.pid) == [created.pid])
+        #expect(kill(created.pid, 0) == 0)
+    }
+}
