@@ -113,10 +113,12 @@ struct ContainerLaunch {
             let answer = try connections.isDetached ? Self.fifo(directory.started).reader : nil
             let report = try Self.pipe()
             var pidfd: Int32 = -1
-            let parent = getpid()
             let pid = try systemCall("clone3") { wherry_clone3(flags, &pidfd, -1) }
             if pid == 0 {
-                if connections.isDetached { Self.dieWith(parent) }
+                // Until the container is ready nobody else knows of this process.
+                if connections.isDetached {
+                    _ = wherry_prctl(Kernel.Process.setParentDeathSignal, UInt(SIGKILL), 0, 0, 0)
+                }
                 ContainerInit.run(
                     directory, spec: spec, state: state, joins: joins,
                     ContainerInit.Descriptors(
@@ -141,11 +143,6 @@ struct ContainerLaunch {
     private static func fifo(_ path: String) throws(SystemError) -> (reader: Int32, writer: Int32) {
         let file = try FileDescriptor.open(path, O_RDWR).release()
         return (file, file)
-    }
-
-    /// Until the container is ready nobody else knows of this process.
-    private static func dieWith(_ parent: pid_t) {
-        _ = wherry_prctl(Kernel.Process.setParentDeathSignal, UInt(SIGKILL), 0, 0, 0)
     }
 
     private func enterCgroup(_ hierarchies: Cgroup.Hierarchies) throws(RuntimeError) {
