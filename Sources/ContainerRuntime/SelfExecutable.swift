@@ -13,6 +13,10 @@ public struct SelfExecutable: Sendable {
 
     /// Opens the running program; by its path where /proc is not mounted.
     public static func open() throws(SystemError) -> SelfExecutable {
+        // A detached mount cannot be cloned again, and need not be.
+        if isProtected() {
+            return SelfExecutable(descriptor: try FileDescriptor.open("/proc/self/exe", O_PATH).release())
+        }
         do {
             return try open(path: "/proc/self/exe")
         } catch {
