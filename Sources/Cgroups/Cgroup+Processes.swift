@@ -15,6 +15,11 @@ extension Cgroup {
         guard let directory = try processDirectory(mounts) else { return }
         if mounts.layout == .v2, V2Gap.kill(directory) { return }
         let freezer = try? Freezer(self, mounts)
+        guard freezer?.isFrozen == true || !Self.processes(below: directory).isEmpty else { return }
+        LibCgroup.batch { kill(below: directory, freezer) }
+    }
+
+    private func kill(below directory: String, _ freezer: Freezer?) {
         try? freezer?.freeze(milliseconds: 200)
         defer { try? freezer?.thaw() }
         var seen: Set<pid_t> = []

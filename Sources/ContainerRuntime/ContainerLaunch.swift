@@ -7,7 +7,6 @@ import OCI
 ///
 /// The process that launches must have one thread: the container's set-up (`ContainerInit`) is a clone of it.
 struct ContainerLaunch {
-    let cgroup: Cgroup
     private(set) var pid: pid_t = 0
     private(set) var pidfd: Int32 = -1
     private let plan: MonitorPlan
@@ -37,26 +36,24 @@ struct ContainerLaunch {
         _ directory: ContainerDirectory, plan: MonitorPlan, spec: RuntimeSpec? = nil, state: OCIState? = nil,
         _ connections: Connections
     ) throws(RuntimeError) {
-        let (path, limits) = (plan.cgroup, plan.limits)
         self.plan = plan
-        cgroup = try stage("make cgroup \(path)") { try Cgroup(existing: path) }
         try Cgroup.batch { () throws(RuntimeError) in
-            // A plain user has no cgroups to give; without limits nobody misses one.
-            let needsCgroup = geteuid() == 0 || spec?.linux.resources != nil
-            if needsCgroup { _ = try stage("make cgroup \(path)") { try Cgroup.create(path: path, limits: limits) } }
+            if let path = plan.cgroup?.path {
+                _ = try stage("make cgroup \(path)") { try Cgroup.create(path: path, limits: plan.limits) }
+            }
             do throws(RuntimeError) {
                 try clone(directory, spec, state, connections)
                 if let spec { try IDMappings.write(spec.linux, to: pid) }
                 // A cgroup namespace shows the group its process is in. Without one the process enters while it sets itself
                 // up, which takes as long; memory comes last, so that its limit need not leave room for the set-up.
-                if needsCgroup, plan.hasOwnCgroupNamespace { try enterCgroup(.all) }
+                if plan.hasOwnCgroupNamespace { try enterCgroup(.all) }
                 try admit()
                 let entered = Result { () throws(RuntimeError) in
-                    if needsCgroup, !plan.hasOwnCgroupNamespace { try enterCgroup(.withoutMemory) }
+                    if !plan.hasOwnCgroupNamespace { try enterCgroup(.withoutMemory) }
                 }
                 try awaitReady(spec?.hooks, state)
                 try entered.get()
-                if needsCgroup, !plan.hasOwnCgroupNamespace { try enterCgroup(.memory) }
+                if !plan.hasOwnCgroupNamespace { try enterCgroup(.memory) }
             } catch {
                 abandon()
                 throw error
@@ -71,6 +68,9 @@ struct ContainerLaunch {
         if case .failed(let error) = try readReport() { throw error }
     }
 
+    /// Whether the kernel ended a process of the container for its memory limit.
+    var sawOutOfMemory: Bool { ((try? plan.cgroup?.oomKillCount()) ?? 0) > 0 }
+
     /// Leaves the container to whoever opens its gate.
     func disconnect() {
         close(report)
@@ -83,15 +83,15 @@ struct ContainerLaunch {
             _ = wherry_pidfd_send_signal(pidfd, SIGKILL)
             _ = ChildProcess.wait(pid)
         }
-        try? cgroup.kill()
-        try? cgroup.remove()
+        try? plan.cgroup?.kill()
+        try? plan.cgroup?.remove()
     }
 
     /// Waits for the end of the process and ends what it left in the cgroup.
     func collect() -> ExitStatus? {
         let status = ChildProcess.wait(pid)
         // The end of a pid namespace has killed its processes; without an own one they are still there.
-        if !plan.hasOwnPidNamespace || (try? cgroup.processes())?.isEmpty != true { try? cgroup.kill() }
+        if !plan.hasOwnPidNamespace || (try? plan.cgroup?.processes())?.isEmpty != true { try? plan.cgroup?.kill() }
         return status
     }
 
@@ -146,7 +146,8 @@ struct ContainerLaunch {
     }
 
     private func enterCgroup(_ hierarchies: Cgroup.Hierarchies) throws(RuntimeError) {
-        try stage("move the container into cgroup \(plan.cgroup)") { try cgroup.attach(pid, to: hierarchies) }
+        guard let cgroup = plan.cgroup else { return }
+        try stage("move the container into cgroup \(cgroup.path)") { try cgroup.attach(pid, to: hierarchies) }
     }
 
     /// Sets from outside what the process cannot set itself, and lets it go on.
@@ -180,7 +181,7 @@ struct ContainerLaunch {
             let cause: String
             if case .signaled(let signal) = status {
                 cause =
-                    (try? cgroup.oomKillCount()) ?? 0 > 0
+                    sawOutOfMemory
                     ? "for want of memory: the limit is too small" : "by signal \(signal)"
             } else {
                 cause = "with status \(status?.code ?? -1)"

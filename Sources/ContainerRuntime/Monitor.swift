@@ -172,7 +172,7 @@ extension Monitor {
         var exit = ContainerExit(
             code: status?.code ?? 255, startedAt: record.startedAt, finishedAt: finishedAt)
         if case .signaled(let signal) = status { exit.signal = signal }
-        exit.oomKilled = exit.code != 0 && ((try? launch.cgroup.oomKillCount()) ?? 0) > 0
+        exit.oomKilled = exit.code != 0 && launch.sawOutOfMemory
         if let startFailure {
             exit.code = startFailure.exitCode
             exit.reason = "StartError"

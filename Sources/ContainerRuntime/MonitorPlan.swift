@@ -14,7 +14,8 @@ struct MonitorPlan {
     var joins: [Join] = []
     var hasOwnPidNamespace = false
     var hasOwnCgroupNamespace = false
-    var cgroup: String
+    /// Nil for a plain user's container without limits: such a user has no groups to give.
+    var cgroup: Cgroup?
     var limits = CgroupLimits()
     var oomScoreAdjustment: Int?
     var log: LogFile?
@@ -23,7 +24,9 @@ struct MonitorPlan {
         guard let cgroup = spec.linux.cgroupsPath else {
             throw RuntimeError(.invalidSpec, "linux.cgroupsPath is missing")
         }
-        self.cgroup = cgroup
+        if geteuid() == 0 || spec.linux.resources != nil {
+            self.cgroup = try stage("make cgroup \(cgroup)") { try Cgroup(existing: cgroup) }
+        }
         self.log = log
         for namespace in spec.linux.namespaces {
             let flag = Self.flag(namespace.type)
@@ -66,9 +69,10 @@ extension MonitorPlan {
         var value: JSONValue = [
             "cloneFlags": .integer(Int64(cloneFlags)), "ownPidNamespace": .bool(hasOwnPidNamespace),
             "ownCgroupNamespace": .bool(hasOwnCgroupNamespace),
-            "cgroup": .string(cgroup), "limits": limitsJSON,
+            "limits": limitsJSON,
             "joins": .array(joins.map { ["type": .integer(Int64($0.type)), "path": .string($0.path)] }),
         ]
+        if let cgroup { value["cgroup"] = .string(cgroup.path) }
         if let oomScoreAdjustment { value["oomScoreAdj"] = .integer(Int64(oomScoreAdjustment)) }
         if let log {
             value["log"] = [
@@ -80,8 +84,11 @@ extension MonitorPlan {
     }
 
     init?(json: JSONValue) {
-        guard let flags = json["cloneFlags"]?.intValue, let cgroup = json["cgroup"]?.stringValue else { return nil }
-        self.cgroup = cgroup
+        guard let flags = json["cloneFlags"]?.intValue else { return nil }
+        if let path = json["cgroup"]?.stringValue {
+            guard let cgroup = try? Cgroup(existing: path) else { return nil }
+            self.cgroup = cgroup
+        }
         cloneFlags = UInt64(clamping: flags)
         hasOwnPidNamespace = json["ownPidNamespace"]?.boolValue ?? false
         hasOwnCgroupNamespace = json["ownCgroupNamespace"]?.boolValue ?? false

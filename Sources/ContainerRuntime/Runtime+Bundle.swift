@@ -141,8 +141,11 @@ extension Runtime {
 
     /// The container's control group.
     public func cgroup(of id: String) throws(RuntimeError) -> Cgroup {
-        let plan = try plan(of: existing(id))
-        return try stage("find the cgroup of container \(id)") { try Cgroup(existing: plan.cgroup) }
+        guard let cgroup = try plan(of: existing(id)).cgroup else {
+            throw RuntimeError(
+                .unsupported, "container \(id) has no cgroup: a plain user's container has one if linux.resources is set")
+        }
+        return cgroup
     }
 
     /// Changes the limits that `resources` names; the others stay.

@@ -54,7 +54,7 @@ extension Runtime {
         var exit = ContainerExit(
             code: status?.code ?? 255, startedAt: record.startedAt, finishedAt: WallClock.timestamp())
         if case .signaled(let signal) = status { exit.signal = signal }
-        exit.oomKilled = exit.code != 0 && ((try? launch.cgroup.oomKillCount()) ?? 0) > 0
+        exit.oomKilled = exit.code != 0 && launch.sawOutOfMemory
         // Whoever deleted it by force was faster.
         try? Files.writeAtomically(exit.json.serialized(), to: directory.exit, durable: false)
         return exit

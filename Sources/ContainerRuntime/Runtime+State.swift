@@ -37,7 +37,7 @@ extension Runtime {
         guard !state.monitorIsAlive else { throw RuntimeError(.invalidState, "container \(id) has a monitor") }
         let directory = try existing(id)
         let plan = try plan(of: directory)
-        try stage("end the processes of container \(id)") { try Self.emptyCgroup(plan.cgroup) }
+        try stage("end the processes of container \(id)") { try Self.empty(plan.cgroup) }
         let exit = ContainerExit(
             code: 137, signal: SIGKILL, startedAt: state.startedAt,
             finishedAt: WallClock.timestamp(),
@@ -59,12 +59,12 @@ extension Runtime {
             }
         }
         if let plan = try? plan(of: directory) {
-            try? Cgroup(existing: plan.cgroup).kill()
+            try? plan.cgroup?.kill()
             if let process = ProcessIdentity.open(state.pid, startTime: state.startTime) {
                 _ = wherry_pidfd_send_signal(process.rawValue, SIGKILL)  // where it has no cgroup
             }
             Self.awaitEnd(of: state.monitorPid, state.monitorStartTime)
-            try stage("remove the cgroup of container \(id)") { try Self.emptyCgroup(plan.cgroup) }
+            try stage("remove the cgroup of container \(id)") { try Self.empty(plan.cgroup) }
         }
         _ = ChildProcess.reap(state.monitorPid)
         let hooks = Self.json(directory.config)?["hooks"]?["poststop"]
@@ -91,11 +91,10 @@ extension Runtime {
     }
 
     /// Kills every process of a group and removes it; a group that is gone is fine.
-    private static func emptyCgroup(_ path: String) throws {
-        let group = try Cgroup(existing: path)
-        try? group.kill()
+    private static func empty(_ group: Cgroup?) throws {
+        try? group?.kill()
         do {
-            try group.remove()
+            try group?.remove()
         } catch  where error.code == .notFound {
         }
     }

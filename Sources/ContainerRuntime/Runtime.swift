@@ -10,12 +10,12 @@ public import OCI
 public struct Runtime: Sendable {
     /// Holds one directory per container, mode 0700; lives on tmpfs.
     public let root: String
-    let executable: SelfExecutable
+    let executable: SelfExecutable?
 
     /// - Parameters:
     ///   - root: absolute; its directory is made on demand. Sandboxes live beside it in `sandboxes`.
-    ///   - executable: a program whose `main` begins with `RuntimeProcess.runIfRequested`.
-    public init(root: String, executable: SelfExecutable) {
+    ///   - executable: a program whose `main` begins with `RuntimeProcess.runIfRequested`; nil where no container has a monitor.
+    public init(root: String, executable: SelfExecutable?) {
         self.root = root
         self.executable = executable
     }
@@ -116,16 +116,19 @@ public struct Runtime: Sendable {
     /// Sends a signal to the container's first process, or with `all` to each of its processes.
     public func signal(_ id: String, _ signal: Int32, all: Bool = false) throws(RuntimeError) {
         let state = try state(id)
+        let plan = try plan(of: existing(id))
+        // Without a group the end of the first process is that of all, if it has its own pid namespace.
+        if all, plan.cgroup != nil || !plan.hasOwnPidNamespace || signal != SIGKILL {
+            // Those of a container that shares a pid namespace may outlive its first one.
+            let cgroup = try cgroup(of: id)
+            try stage("signal the processes of container \(id)") {
+                if signal == SIGKILL { return try cgroup.kill() }
+                for process in try cgroup.processes() { kill(process, signal) }
+            }
+            return
+        }
         guard state.status == .running || state.status == .created else {
             throw RuntimeError(.invalidState, "container \(id) is not running")
-        }
-        if all {
-            let plan = try plan(of: existing(id))
-            let processes = try stage("list the processes of container \(id)") {
-                try Cgroup(existing: plan.cgroup).processes()
-            }
-            for process in processes { kill(process, signal) }
-            return
         }
         guard let pidfd = ProcessIdentity.open(state.pid, startTime: state.startTime) else {
             throw RuntimeError(.invalidState, "container \(id) is not running")
@@ -216,7 +219,8 @@ extension Runtime {
 
     /// Starts one of this program's hidden verbs: descriptors 0–2 are /dev/null, the environment is empty.
     func spawn(verb: String, _ arguments: String..., workingDirectory: String = "/") throws(RuntimeError) -> Child {
-        try stage("start \(verb)") {
+        guard let executable else { throw RuntimeError(.unsupported, "this runtime starts no \(verb)") }
+        return try stage("start \(verb)") {
             let null = try FileDescriptor.open("/dev/null", O_RDWR)
             let report = try FileDescriptor.pipe()
             let request = try FileDescriptor.pipe()

@@ -160,6 +160,15 @@ enum {
     WHERRY_CLONE_NEWNET = 0x40000000,
 };
 
+// This program's own file (CVE-2019-5736). A runtime's verb that enters containers is started over from a protected copy by
+// a constructor, before anything else has run.
+
+/// A descriptor of the file, to be executed, through which nobody can write it: a detached read-only clone of its mount,
+/// where that cannot be had a sealed copy in memory.
+int wherry_protected_copy(const char *_Nonnull path);
+/// Whether this process runs from such a copy.
+int wherry_is_protected(void);
+
 // Called by crtbeginT.o in a static program; see docs/adr: with empty bodies the unwinder uses the sorted table in the file.
 void __wrap___register_frame_info(const void *_Nullable begin, void *_Nullable object);
 void *_Nullable __wrap___deregister_frame_info(const void *_Nullable begin);

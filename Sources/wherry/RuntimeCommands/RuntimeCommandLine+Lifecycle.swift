@@ -30,17 +30,21 @@ extension RuntimeCommandLine {
         guard (0...1024).contains(options.preservedDescriptors) else {
             throw RuntimeArguments.UsageError(description: "--preserve-fds is a number from 0 to 1024")
         }
-        // Socket activation: systemd hands descriptors from 3 on.
-        if let count = getenv("LISTEN_FDS").flatMap({ Int(String(cString: $0)) }), (1...256).contains(count) {
+        // Socket activation: systemd hands descriptors from 3 on, to the process that it names.
+        if number("LISTEN_PID") == Int(getpid()), let count = number("LISTEN_FDS"), (1...256).contains(count) {
             options.socketDescriptors = count
         }
         return options
     }
 
+    private func number(_ variable: String) -> Int? {
+        getenv(variable).flatMap { Int(String(cString: $0)) }
+    }
+
     func create(_ rest: inout ArraySlice<String>) throws -> Int32 {
         let arguments = try RuntimeArguments(&rest, Self.bundleGrammar)
         let id = try identifier(arguments)
-        try SelfExecutable.enter(arguments: self.arguments)
+        try requireProtectedExecutable()
         try runtime.create(id: id, bundle: bundle(arguments), options: options(arguments))
         return 0
     }
@@ -48,7 +52,7 @@ extension RuntimeCommandLine {
     func runContainer(_ rest: inout ArraySlice<String>) throws -> Int32 {
         let arguments = try RuntimeArguments(&rest, Self.bundleGrammar)
         let id = try identifier(arguments)
-        try SelfExecutable.enter(arguments: self.arguments)
+        try requireProtectedExecutable()
         let (bundle, options) = (try bundle(arguments), try options(arguments))
         guard arguments.has("detach") else { return try runtime.run(id: id, bundle: bundle, options: options).code }
         try runtime.create(id: id, bundle: bundle, options: options)
@@ -75,13 +79,7 @@ extension RuntimeCommandLine {
         guard let signal = Signal.number(text) else {
             throw RuntimeArguments.UsageError(description: "unknown signal \"\(text)\"")
         }
-        let state = try runtime.state(arguments.words[0])
-        if arguments.has("all"), state.status == .stopped {
-            // What outlived the first process of a container that shares the host's pid namespace.
-            try? runtime.cgroup(of: state.id).kill()
-            return 0
-        }
-        try runtime.signal(state.id, signal, all: arguments.has("all"))
+        try runtime.signal(arguments.words[0], signal, all: arguments.has("all"))
         return 0
     }
 
@@ -119,7 +117,7 @@ extension RuntimeCommandLine {
             ], endsAtFirstWord: true)
         let arguments = try RuntimeArguments(&rest, grammar)
         let id = try identifier(arguments)
-        try SelfExecutable.enter(arguments: self.arguments)
+        try requireProtectedExecutable()
         do {
             let state = try runtime.ociState(id)
             if state.status == .paused, !arguments.has("ignore-paused") {

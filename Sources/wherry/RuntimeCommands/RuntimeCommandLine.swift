@@ -8,8 +8,6 @@ import Linux
 struct RuntimeCommandLine {
     let runtime: Runtime
     let log: RuntimeLog
-    /// For a verb that starts the program over.
-    let arguments: [String]
 
     /// The exit status, nil when the arguments ask for another face of the program.
     static func runIfRequested(_ arguments: [String]) -> Int32? {
@@ -32,9 +30,8 @@ struct RuntimeCommandLine {
             }
             let line = RuntimeCommandLine(
                 runtime: Runtime(
-                    root: try DaemonDirectories.absolute(global["root"] ?? defaultRoot),
-                    executable: try SelfExecutable.open()),
-                log: log, arguments: arguments)
+                    root: try DaemonDirectories.absolute(global["root"] ?? defaultRoot), executable: nil),
+                log: log)
             return try line.run(verb, &rest)
         } catch let error as RuntimeArguments.UsageError {
             log.error("\(error)")
@@ -95,6 +92,16 @@ struct RuntimeCommandLine {
         case "checkpoint", "restore":
             throw RuntimeError(.unsupported, "\(verb) is not supported: there is no CRIU in this runtime")
         default: throw RuntimeArguments.UsageError(description: "unknown command \(verb)")
+        }
+    }
+
+    /// For a verb whose own clone is inside a container for a moment.
+    func requireProtectedExecutable() throws {
+        guard SelfExecutable.isProtected else {
+            throw RuntimeError(
+                .unsupported,
+                "the program could not start over from a copy of itself that containers cannot write (CVE-2019-5736): "
+                    + "/proc must be mounted, and a copy in memory possible")
         }
     }
 
