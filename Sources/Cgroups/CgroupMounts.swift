@@ -30,9 +30,11 @@ struct CgroupMounts: Sendable {
     /// The mount point of cgroup2.
     let unified: String?
 
-    static func read() throws(CgroupError) -> CgroupMounts {
-        guard let text = ControlFile.read("/proc/self/mounts") else {
-            throw CgroupError(.notMounted, "cannot read /proc/self/mounts; is /proc mounted?", errno: errno)
+    static func read() throws(CgroupError) -> CgroupMounts { try LibCgroup.mounts() }
+
+    static func parse(proc path: String) throws(CgroupError) -> CgroupMounts {
+        guard let text = ControlFile.read(path) else {
+            throw CgroupError(.notMounted, "cannot read \(path); is /proc mounted?", errno: errno)
         }
         return try parse(text)
     }

@@ -10,6 +10,8 @@ enum LibCgroup {
     private struct State {
         var batches = 0
         var isInitialised = false
+        /// What our own reading found, for the time of a batch.
+        var mounts: CgroupMounts?
     }
 
     private static let lock = Mutex(State())
@@ -26,6 +28,16 @@ enum LibCgroup {
         return try body()
     }
 
+    /// The mounts; within a batch as its first question found them.
+    static func mounts() throws(CgroupError) -> CgroupMounts {
+        try lock.withLock { state throws(CgroupError) in
+            if let mounts = state.mounts { return mounts }
+            let mounts = try CgroupMounts.parse(proc: "/proc/self/mounts")
+            if state.batches > 0 { state.mounts = mounts }
+            return mounts
+        }
+    }
+
     private static func open(_ state: inout State) -> Int32 {
         guard !state.isInitialised else { return 0 }
         // Without a logger cgroup_init installs one on standard output, which is not ours to write to.
@@ -37,7 +49,9 @@ enum LibCgroup {
     }
 
     private static func close(_ state: inout State) {
-        guard state.batches == 0, state.isInitialised else { return }
+        guard state.batches == 0 else { return }
+        state.mounts = nil
+        guard state.isInitialised else { return }
         state.isInitialised = false
         wherry_cgroup_discard_mount_table()
     }

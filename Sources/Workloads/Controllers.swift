@@ -49,12 +49,10 @@ public struct StoreUpkeep: Service {
         await cancelWhenGracefulShutdown { await keepUp() }
     }
 
-    /// The first look comes after ten minutes: a start has better things to do, and a crash loop must not write.
+    /// The first look comes late, too: a start has better things to do, and a crash loop must not write.
     func keepUp() async {
-        var pause = Duration.seconds(600)
         while !Task.isCancelled {
-            do { try await clock.sleep(for: pause) } catch { return }
-            pause = .seconds(3_600)
+            do { try await clock.sleep(for: .seconds(1_800)) } catch { return }
             do { try await store.snapshotIfDue() } catch {
                 logger.warning("taking a snapshot of the store failed", metadata: ["error": "\(error)"])
             }
