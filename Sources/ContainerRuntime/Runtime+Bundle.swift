@@ -143,7 +143,8 @@ extension Runtime {
     public func cgroup(of id: String) throws(RuntimeError) -> Cgroup {
         guard let cgroup = try plan(of: existing(id)).cgroup else {
             throw RuntimeError(
-                .unsupported, "container \(id) has no cgroup: a plain user's container has one if linux.resources is set")
+                .unsupported,
+                "container \(id) has no cgroup: a plain user's container has one if linux.resources is set")
         }
         return cgroup
     }
