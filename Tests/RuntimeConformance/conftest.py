@@ -82,6 +82,15 @@ def shared(runtime, place, shared_ones):
 
 
 @pytest.fixture
+def precious(make):
+    """A host directory outside every rootfs, whose content must stay as it is: see `untouched`."""
+    directory = make().directory / "precious"
+    directory.mkdir(mode=0o755)
+    (directory / "file").write_text("untouched\n")
+    return directory
+
+
+@pytest.fixture
 def console(place):
     console = Console(place)
     yield console

@@ -9,23 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from runtime import COMMAND, NAME, bind, cases, lacks, mount, wait_for
+from attack import untouched
+from runtime import COMMAND, bind, cases, lacks, mount, wait_for
 
 SLEEP = ["/bin/sleep", "1000"]
-
-
-@pytest.fixture
-def precious(make):
-    """A host directory outside every rootfs, whose content must stay as it is."""
-    directory = make().directory / "precious"
-    directory.mkdir(mode=0o755)
-    (directory / "file").write_text("untouched\n")
-    return directory
-
-
-def untouched(directory: Path) -> bool:
-    return (sorted(os.listdir(directory)) == ["file"] and (directory / "file").read_text() == "untouched\n"
-            and stat.S_IMODE(directory.stat().st_mode) == 0o755)
 
 
 def binary() -> Path:
@@ -117,13 +104,10 @@ def test_no_host_directory_among_the_descriptors_of_the_waiting_process(make):
     first = make(args=SLEEP).up()
     second = make(args=SLEEP).namespace("pid", f"/proc/{first.pid}/ns/pid")
     second.create()
-    names = []
-    for entry in Path(f"/proc/{second.pid}/fd").iterdir():
-        info = os.stat(entry)
-        if stat.S_ISDIR(info.st_mode):
-            names.append(os.readlink(entry))
-    allowed = ("/", str(second.rootfs), "/proc")
-    assert [n for n in names if n not in allowed and not n.startswith("/proc")] == []
+    root = second.rootfs.stat()
+    found = {entry: os.stat(entry) for entry in Path(f"/proc/{second.pid}/fd").iterdir()}
+    assert [os.readlink(entry) for entry, info in found.items()
+            if stat.S_ISDIR(info.st_mode) and (info.st_dev, info.st_ino) != (root.st_dev, root.st_ino)] == []
 
 
 @pytest.mark.parametrize("number", range(3, 12))
@@ -156,12 +140,13 @@ def test_exec_of_a_program_through_a_leaked_descriptor(shared):
 @pytest.mark.parametrize("link", ["/mnt", "/a/b/mnt"])
 def test_symbolic_link_as_mount_destination_stays_inside(make, precious, link):
     """CVE-2021-30465: a destination that is a symlink to a host path is resolved in the root."""
-    c = make(f"[ -e {precious}/file ] && stat -f -c %T {precious}; true")
+    c = make(f"stat -f -c %T {precious}")
     target = c.rootfs / link.lstrip("/")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.symlink_to(precious)
+    (c.rootfs / precious.relative_to("/")).mkdir(parents=True)
     c.mounts.append(mount(link, "tmpfs"))
-    c.run(check=False)
+    assert c.output() == "tmpfs\n", "the mount is in the root, where the link leads there"
     assert untouched(precious)
 
 
@@ -386,31 +371,16 @@ def test_cgroups_are_read_only_inside(make):
     assert c.output() == ""
 
 
-def test_new_mount_on_the_host_does_not_lead_in_or_out(make):
-    """The root is no shared mount: what is mounted inside stays inside, even with CAP_SYS_ADMIN."""
-    c = make("mount -t tmpfs tmpfs /tmp && exec sleep 1000").capabilities("CAP_SYS_ADMIN").up()
-    wait_for(lambda: Path(f"/proc/{c.pid}/cmdline").read_bytes().startswith(b"sleep"), "the mount")
-    assert str(c.rootfs) not in Path("/proc/self/mountinfo").read_text()
-
-
 def test_host_processes_are_not_seen(make):
     """A pid namespace with its own /proc."""
     assert make("ls -d /proc/[0-9]* | wc -l").output().strip() in ("1", "2", "3")
 
 
-def test_runtime_processes_are_not_dumpable_inside(make):
-    """CVE-2016-9962: the waiting process cannot be traced by a process of the container."""
-    first = make("exec sleep 1000").up()
-    second = make(args=SLEEP).namespace("pid", f"/proc/{first.pid}/ns/pid")
-    second.create()
-    inside = next(line.split()[-1] for line in Path(f"/proc/{second.pid}/status").read_text().splitlines()
-                  if line.startswith("NSpid"))
-    result = first.exec("-u", "1000", "--", "/bin/sh", "-c", f"ls /proc/{inside}/fd /proc/{inside}/root", check=False)
-    assert "etc" not in result.stdout.split()
-
-
 def test_state_is_not_writable_from_inside(make, runtime):
-    """Hooks and state lie on no path that the container can write."""
+    """Hooks and state lie on no path that the container has."""
     c = make(args=SLEEP).up()
-    for line in Path(f"/proc/{c.pid}/mountinfo").read_text().splitlines():
-        assert str(runtime.root) not in line, NAME
+    own = runtime.root.stat().st_dev
+    device = f"{os.major(own)}:{os.minor(own)}"
+    roots = [line.split()[3] for line in Path(f"/proc/{c.pid}/mountinfo").read_text().splitlines()
+             if line.split()[2] == device]
+    assert roots == [f"/{c.id}/rootfs"], "of the filesystem that holds both"
