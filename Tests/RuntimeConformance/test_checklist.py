@@ -324,11 +324,13 @@ def test_frozen_cgroup_is_an_error(make, frozen):
     assert "frozen" in c.refused().stderr
 
 
+@lacks("runc", "1.1 leaves some, and their group", view="v2")
 def test_processes_that_fork_and_end_do_not_escape(make):
     """The group is frozen, or killed as a whole: no list of numbers would keep up with these."""
     c = make("for n in 1 2 3 4 5 6 7 8; do sh /hop & done; exec sleep 1000").without("pid")
     (c.rootfs / "hop").write_text("sh /hop &\n")
-    c.resources["pids"] = {"limit": 5000}  # with those that have ended and nobody has waited for
+    if "pids" in CGROUPS.controllers:
+        c.resources["pids"] = {"limit": 5000}  # with those that have ended and nobody has waited for
     c.up()
     groups = [p for p in CGROUPS.all_of(c.pid) if p not in CGROUPS.all_of(os.getpid())]
     try:
