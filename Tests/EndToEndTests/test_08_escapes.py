@@ -75,6 +75,19 @@ def test_a_symlinked_mount_target_stays_inside_the_root(agent, place):
     assert list(outside.iterdir()) == []
 
 
+def test_no_abstract_socket_of_agent_and_monitors(agent):
+    """CVE-2020-15257: a pod with the host's network could reach one."""
+    agent.apply(pod("beside", ["sleep", "1000"], hostNetwork=True))
+    wait_for(lambda: agent.pod("beside")["status"].get("phase") == "Running", "beside runs", 30)
+    abstract = {line.split()[6] for line in Path("/proc/net/unix").read_text().splitlines() if "@" in line}
+    own = [agent.process.pid]
+    for pid in own:
+        own += [int(n) for file in Path(f"/proc/{pid}/task").glob("*/children") for n in file.read_text().split()]
+        held = {os.readlink(f"/proc/{pid}/fd/{n}") for n in os.listdir(f"/proc/{pid}/fd")}
+        assert not {f"socket:[{number}]" for number in abstract} & held, pid
+    assert len(own) > 2, "agent, monitor and container"
+
+
 def layer_archive(place: Path, name: str, members: list[tuple[tarfile.TarInfo, bytes]], raw: bytes | None = None) -> Path:
     """A docker-save archive whose only layer holds the members."""
     if raw is None:

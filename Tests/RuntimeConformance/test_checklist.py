@@ -13,7 +13,7 @@ import pytest
 
 from attack import IS_X86, LIBC, untouched
 from runtime import CGROUPS, COMMAND, NAME, VIEW, alive, bind, cases, lacks, mount, wait_for
-from test_linux import calls, opens, seccomp
+from test_linux import calls, opens, seccomp, spare  # noqa: F401
 from test_root_and_mounts import mounts_of
 from test_rootless import USER, Rootless, owned
 
@@ -96,6 +96,19 @@ def test_devices_are_denied_without_a_rule(make, resources):
     if resources is not None:
         c.linux["resources"] = resources
     assert c.output() == ""
+
+
+def test_devices_are_denied_all_the_while_they_are_changed(make, spare):
+    """An update replaces the rules at once: a process that tries all the time never gets in between."""
+    c = make("while [ ! -e /stop ]; do true < /dev/own && echo opened; done 2>/dev/null; echo end")
+    c.linux["devices"] = [{"path": "/dev/own"} | spare]
+    c.up()
+    for number in range(20):
+        rules = [{"allow": False, "access": "rwm"}, *({"allow": True, "type": "c", "major": 1, "minor": minor,
+                                                       "access": "rwm"} for minor in range(3, 4 + number % 5))]
+        c.runtime.call("update", "--resources", "-", c.id, input=json.dumps({"devices": rules}))
+    (c.rootfs / "stop").write_text("")
+    assert wait_for(c.stdout.read_text, "the end") == "end\n"
 
 
 # mounts
