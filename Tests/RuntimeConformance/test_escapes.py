@@ -69,6 +69,22 @@ def test_closed_standard_descriptors_do_not_become_the_runtimes(make, verb):
     assert result.returncode != 0 or (c.rootfs / "seen").read_text() == "character special file 1:3\n" * 3
 
 
+@pytest.mark.parametrize("verb", cases("create", "exec", runc=["exec"], crun=["exec"], reason="keeps it"))
+def test_hosts_null_device_is_not_among_the_descriptors(make, verb):
+    """Engines give /dev/null as standard input: root inside could change the mode of the host's for everybody. The
+    program has the container's."""
+    c = make(args=SLEEP)
+    file = c.directory / "pid"
+    if verb == "create":
+        c.up("--pid-file", file)
+    else:
+        c.up().exec("-d", "--pid-file", file, "--", *SLEEP)
+    pid = int(file.read_text())
+    wait_for(lambda: b"sleep" in Path(f"/proc/{pid}/cmdline").read_bytes(), "the program")
+    found, host = os.stat(f"/proc/{pid}/fd/0"), os.stat("/dev/null")
+    assert found.st_rdev == host.st_rdev and (found.st_dev, found.st_ino) != (host.st_dev, host.st_ino)
+
+
 @lacks("crun", "1.8 enters it")
 @pytest.mark.parametrize("number", [0, 3])
 @pytest.mark.parametrize("verb", ["run", "exec"])
@@ -89,6 +105,22 @@ def test_working_directory_through_a_descriptor_that_is_given(make, verb, number
 
 
 # masked paths, proc, devices, terminals
+
+@pytest.fixture
+def null(make):
+    """A null device of the test's own, for the machine's is everybody's."""
+    node = make().directory / "null"
+    os.mknod(node, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    node.chmod(0o666)
+    return node
+
+
+def test_mode_of_the_hosts_null_device_cannot_be_changed_through_a_masked_path(make, null):
+    """CVE-2025-31133: what covers a masked path is the host's file, or the container's own: root inside owns it."""
+    c = make("chmod 600 /proc/timer_list; cat /proc/timer_list")
+    assert c.run(preexec_fn=bound(null, "/dev/null"), check=False).stdout == ""
+    assert null.stat().st_mode & 0o777 == 0o666
+
 
 @lacks("crun", "1.8 takes what is there")
 def test_masking_with_something_else_than_null(make, precious):
