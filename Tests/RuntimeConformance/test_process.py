@@ -124,6 +124,14 @@ def test_cwd_that_only_the_user_may_enter(make):
     assert c.output() == "/home\n"
 
 
+def test_cwd_that_only_root_may_enter(make):
+    """It is entered before the change of user where the user may not: an image's WORKDIR may be root's own."""
+    c = make("pwd")
+    (c.rootfs / "root").chmod(0o700)
+    c.process.update({"cwd": "/root", "user": {"uid": 1000, "gid": 1000}})
+    assert c.output() == "/root\n"
+
+
 def test_env(make):
     """env has the same semantics as environ."""
     c = make(args=["/bin/env"])
