@@ -7,7 +7,7 @@ build=(build-essential pkg-config dpkg-dev python3 libsqlite3-dev libssl-dev lib
     libseccomp-dev libarchive-dev zlib1g-dev libzstd-dev libyaml-dev)
 run=(mosquitto busybox-static ca-certificates curl)
 test=(shellcheck file jq iproute2 cpio strace mosquitto-clients docker-registry skopeo umoci crun runc prometheus
-    qemu-system-x86 python3-pytest openssl kmod)
+    qemu-system-x86 python3-pytest openssl kmod uidmap)
 
 case ${1:-all} in
 run) wanted=("${build[@]}" "${run[@]}") ;;

@@ -25,6 +25,11 @@ static inline void wherry_cgroup_populate_mount_table(void) {
 }
 
 // bpf(2) has no wrapper in the C library; Swift cannot call the variadic syscall(2).
+/// `attribute` is the first `size` bytes of a `union bpf_attr`; the kernel takes the rest as zero.
+static inline int wherry_bpf(int command, void *attribute, unsigned size) {
+    return (int)syscall(SYS_bpf, command, attribute, size);
+}
+
 static inline int wherry_bpf_load_device_program(const void *instructions, uint32_t count) {
     union bpf_attr attribute;
     __builtin_memset(&attribute, 0, sizeof attribute);

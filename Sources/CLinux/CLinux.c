@@ -26,6 +26,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -256,6 +257,11 @@ int wherry_mount_setattr(int directory, const char *path, unsigned flags, uint64
     struct { uint64_t set, clear, propagation, userns_fd; } attributes = {set, clear, propagation, 0};
     return (int)syscall(SYS_mount_setattr, directory, path, flags, &attributes, sizeof attributes);
 }
+int wherry_mount_map_ids(int mount, unsigned flags, int user_namespace) {
+    struct { uint64_t set, clear, propagation, userns_fd; } attributes = {
+        0x100000, 0, 0, (uint64_t)user_namespace};  // MOUNT_ATTR_IDMAP
+    return (int)syscall(SYS_mount_setattr, mount, "", flags, &attributes, sizeof attributes);
+}
 int wherry_open_tree(int directory, const char *path, unsigned flags) {
     return (int)syscall(SYS_open_tree, directory, path, flags);
 }
@@ -278,6 +284,14 @@ int wherry_mknodat(int directory, const char *name, mode_t mode, unsigned major_
 }
 unsigned wherry_major(uint64_t device) { return major(device); }
 unsigned wherry_minor(uint64_t device) { return minor(device); }
+void wherry_copy_extended_attributes(int from, int to) {
+    char names[8192], value[8192];
+    ssize_t length = flistxattr(from, names, sizeof names);
+    for (char *name = names; length > 0 && name < names + length; name += strlen(name) + 1) {
+        ssize_t size = fgetxattr(from, name, value, sizeof value);
+        if (size >= 0) (void)fsetxattr(to, name, value, (size_t)size, 0);
+    }
+}
 int64_t wherry_filesystem_type(int fd) {
     struct statfs info;
     if (fstatfs(fd, &info) != 0) return -1;

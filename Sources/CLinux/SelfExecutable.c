@@ -75,8 +75,15 @@ static int enters_containers(int count, char **arguments) {
     return 0;
 }
 
+// Of a caller that has closed them: a file that we open would become the container's.
+static void open_standard_descriptors(void) {
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) return;
+}
+
 // First of all constructors, so that what is thrown away has cost nothing. Where it fails the verb refuses to go on.
 __attribute__((constructor(101))) static void start_over(int count, char **arguments, char **environment) {
+    open_standard_descriptors();
     if (!enters_containers(count, arguments) || wherry_is_protected()) return;
     int file = wherry_protected_copy("/proc/self/exe");
     if (file >= 0) wherry_exec(NULL, file, arguments, environment);

@@ -1,24 +1,14 @@
+import CCgroup
 import Linux
-
-// Swift cannot call the variadic syscall(2) under its own name; on x86-64 and arm64 a variadic C function takes
-// integers where any other does.
-@_silgen_name("syscall")
-private func rawSystemCall(_ number: Int, _ command: Int, _ attribute: UnsafeMutableRawPointer, _ size: Int) -> Int
 
 /// The commands of bpf(2) that find and exchange a group's device programs.
 enum BPF {
-    #if arch(x86_64)
-        private static let number = 321
-    #else
-        private static let number = 280
-    #endif
-
     /// `union bpf_attr` as 32-bit words, little-endian (uapi/linux/bpf.h). Its end may be missing: the kernel takes it
     /// as zero.
-    private static func call(_ command: Int, _ words: inout [UInt32]) -> Int32 {
+    private static func call(_ command: Int32, _ words: inout [UInt32]) -> Int32 {
         words.withUnsafeMutableBytes { bytes in
             guard let address = bytes.baseAddress else { return -1 }
-            return Int32(truncatingIfNeeded: rawSystemCall(number, command, address, bytes.count))
+            return wherry_bpf(command, address, UInt32(bytes.count))
         }
     }
 

@@ -6,12 +6,6 @@ import OCI
 ///
 /// Errors are reported with the step that failed; nothing here returns to the launcher's code.
 struct ContainerInit {
-    /// A namespace to join.
-    struct Join {
-        let type: Int32
-        let descriptor: Int32
-    }
-
     /// The descriptors that the process keeps.
     struct Descriptors {
         /// What becomes 0, 1 and 2.
@@ -24,6 +18,10 @@ struct ContainerInit {
         var answer: Int32?
         /// A connected socket for the terminal's master.
         var console: Int32?
+        /// To the agent of a seccomp filter.
+        var listener: Int32?
+        /// Detached mounts that the launcher has made, by their position in the specification.
+        var mounts: [Int: Int32] = [:]
         var keepsKeyring = false
     }
 
@@ -32,13 +30,15 @@ struct ContainerInit {
     private let state: OCIState?
     private let console: Int32?
     private let answer: Int32?
+    private let mounts: [Int: Int32]
     private var channel: SetupChannel
 
     /// - Parameters:
     ///   - spec: nil reads it from the container's directory.
     ///   - state: what hooks are told; nil runs none.
     static func run(
-        _ directory: ContainerDirectory, spec: RuntimeSpec?, state: OCIState?, joins: [Join], _ descriptors: Descriptors
+        _ directory: ContainerDirectory, spec: RuntimeSpec?, state: OCIState?, joins: [NamespaceClone.Join],
+        _ descriptors: Descriptors
     ) -> Never {
         var channel = SetupChannel(gate: descriptors.gate, report: descriptors.report)
         do {
@@ -52,7 +52,7 @@ struct ContainerInit {
             let spec = if let spec { spec } else { try readSpec(directory) }
             var process = ContainerInit(
                 directory: directory, spec: spec, state: state, console: kept.console, answer: kept.answer,
-                channel: channel)
+                mounts: kept.mounts, channel: channel)
             try process.setUp()
         } catch {
             channel.fail(error)
@@ -69,7 +69,7 @@ struct ContainerInit {
         if let network = spec.linux.namespace(.network), network.path == nil {
             try stage("bring up lo") { try systemCall("ioctl", on: "lo") { wherry_interface_up("lo") } }
         }
-        let sources = try RootFilesystem.Sources(spec, directory)
+        let sources = try RootFilesystem.Sources(spec, directory, mapped: mounts)
         try becomeMappedRoot()
         try makeLateNamespaces()
         try setHostname()
@@ -113,10 +113,12 @@ struct ContainerInit {
 
     /// In a user namespace the mapped root is who may set things up.
     private func becomeMappedRoot() throws(RuntimeError) {
-        guard spec.linux.namespace(.user) != nil else { return }
+        guard let namespace = spec.linux.namespace(.user) else { return }
         try stage("become root in the user namespace") {
             try systemCall("setresgid") { wherry_setresgid(0) }
             try systemCall("setresuid") { wherry_setresuid(0) }
+            // In one that others are in already they must not see the host through this process (CVE-2016-9962).
+            guard namespace.path == nil else { return }
             // Its /proc files belong to the mapped root again.
             try systemCall("prctl") { wherry_prctl(Kernel.Process.setDumpable, 1, 0, 0, 0) }
         }
@@ -165,8 +167,8 @@ struct ContainerInit {
         try HookRunner.run(hooks.createContainer ?? [], named: "createContainer", state.with(.creating, pid: getpid()))
     }
 
-    private static func join(_ joins: [Join]) throws(RuntimeError) {
-        for join in joins where join.type != WHERRY_CLONE_NEWPID {
+    private static func join(_ joins: [NamespaceClone.Join]) throws(RuntimeError) {
+        for join in joins where join.type != WHERRY_CLONE_NEWPID && join.type != WHERRY_CLONE_NEWUSER {
             try stage("join a namespace") {
                 try systemCall("setns") { wherry_setns(join.descriptor, join.type) }
             }
@@ -176,7 +178,11 @@ struct ContainerInit {
     /// Puts the descriptors at 0, 1, 2 … and closes every other (CVE-2024-21626). Those that the program may not have close
     /// on exec.
     static func arrange(_ descriptors: Descriptors) throws(RuntimeError) -> Descriptors {
-        let others = [descriptors.gate, descriptors.report, descriptors.answer, descriptors.console].compactMap(\.self)
+        let mounts = descriptors.mounts.sorted { $0.key < $1.key }
+        let others =
+            [
+                descriptors.gate, descriptors.report, descriptors.answer, descriptors.console, descriptors.listener,
+            ].compactMap(\.self) + mounts.map(\.value)
         let given = descriptors.standard + descriptors.preserved
         try arrange(given + others, keepingOnExec: given.count)
         var next = Int32(given.count)
@@ -185,9 +191,12 @@ struct ContainerInit {
             defer { next += 1 }
             return next
         }
-        return Descriptors(
+        var kept = Descriptors(
             standard: [0, 1, 2], gate: position(descriptors.gate) ?? -1, report: position(descriptors.report) ?? -1,
-            answer: position(descriptors.answer), console: position(descriptors.console))
+            answer: position(descriptors.answer), console: position(descriptors.console),
+            listener: position(descriptors.listener))
+        for mount in mounts { kept.mounts[mount.key] = position(mount.value) }
+        return kept
     }
 
     private static func arrange(_ descriptors: [Int32], keepingOnExec kept: Int) throws(RuntimeError) {

@@ -43,7 +43,10 @@ struct ContainerLaunch {
             }
             do throws(RuntimeError) {
                 try clone(directory, spec, state, connections)
-                if let spec { try IDMappings.write(spec.linux, to: pid) }
+                if let spec {
+                    try IDMappings.write(spec.linux, to: pid)
+                    try NetworkDevices.move(spec.linux, to: pid)
+                }
                 // A cgroup namespace shows the group its process is in. Without one the process enters while it sets itself
                 // up, which takes as long; memory comes last, so that its limit need not leave room for the set-up.
                 if plan.hasOwnCgroupNamespace { try enterCgroup(.all) }
@@ -103,17 +106,15 @@ struct ContainerLaunch {
         (pid, pidfd, gate, report) = try stage("start the container's process") {
             let joins = try joins.map { join in
                 let file = try FileDescriptor.open(join.path, O_RDONLY)
-                if join.type == WHERRY_CLONE_NEWPID {  // takes effect for the clone only
-                    try systemCall("setns", on: join.path) { wherry_setns(file.rawValue, join.type) }
-                }
-                return ContainerInit.Join(type: join.type, descriptor: file.release())
+                return NamespaceClone.Join(type: join.type, descriptor: file.release())
             }
             defer { for join in joins { close(join.descriptor) } }
             let gate = try connections.isDetached ? Self.fifo(directory.start) : Self.pipe()
             let answer = try connections.isDetached ? Self.fifo(directory.started).reader : nil
             let report = try Self.pipe()
-            var pidfd: Int32 = -1
-            let pid = try systemCall("clone3") { wherry_clone3(flags, &pidfd, -1) }
+            let mapped = try spec.map(IDMappedMounts.make) ?? [:]
+            defer { for mount in mapped.values { close(mount) } }
+            let (pid, pidfd) = try NamespaceClone.clone(flags, joins)
             if pid == 0 {
                 // Until the container is ready nobody else knows of this process.
                 if connections.isDetached {
@@ -123,7 +124,7 @@ struct ContainerLaunch {
                     directory, spec: spec, state: state, joins: joins,
                     ContainerInit.Descriptors(
                         standard: connections.standard, preserved: connections.preserved, gate: gate.reader,
-                        report: report.writer, answer: answer, console: connections.console,
+                        report: report.writer, answer: answer, console: connections.console, mounts: mapped,
                         keepsKeyring: connections.keepsKeyring))
             }
             if gate.reader != gate.writer { close(gate.reader) }

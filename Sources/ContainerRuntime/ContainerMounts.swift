@@ -31,9 +31,31 @@ struct ContainerMounts {
 
     private func mountFileSystem(_ mount: RuntimeSpec.Mount, _ options: MountOptions) throws {
         let type = mount.type ?? "none"
+        var options = options
+        if type == "tmpfs", !options.data.contains(where: { $0.key == "mode" }),
+            let mode = directoryMode(mount.destination)
+        {
+            options.data.append(("mode", String(mode, radix: 8)))
+        }
         let target = try target(mount.destination, type: type, isDirectory: true)
         let fileSystem = try DetachedMount.fileSystem(type, source: mount.source, options: options)
+        if options.copiesUp { try copyUp(target.rawValue, to: fileSystem.rawValue) }
         try DetachedMount.attach(fileSystem, to: target.rawValue, on: mount.destination)
+    }
+
+    /// Of a directory that the image has already.
+    private func directoryMode(_ path: String) -> mode_t? {
+        var info = stat()
+        guard let place = try? OpenBeneath.open(root: root, path: path, flags: O_PATH | O_DIRECTORY),
+            fstat(place.rawValue, &info) == 0
+        else { return nil }
+        return info.st_mode & 0o7777
+    }
+
+    private func copyUp(_ directory: Int32, to fileSystem: Int32) throws(SystemError) {
+        let from = try FileDescriptor.open(at: directory, ".", O_RDONLY | O_DIRECTORY)
+        let to = try FileDescriptor.open(at: fileSystem, ".", O_RDONLY | O_DIRECTORY)
+        try Files.copyContents(of: from.rawValue, to: to.rawValue)
     }
 
     private func attach(_ source: Int32, _ mount: RuntimeSpec.Mount) throws {

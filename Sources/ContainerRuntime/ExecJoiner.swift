@@ -19,13 +19,25 @@ enum ExecJoiner {
             wherry_reset_signals()
             try channel.expect(SetupChannel.goOn)
             if let target = kept.answer { try join(spec, target) }
+            let ownNumber = try stage("clone into the container") { try FileDescriptor.pipe() }
             let process = try stage("clone into the container") {
                 try systemCall("clone3") { wherry_clone3(UInt64(WHERRY_CLONE_PARENT), nil, -1) }
             }
-            if process == 0 { try become(launcher, console: kept.console) }
-            let bits = UInt32(bitPattern: process)
-            let bytes = (0..<4).map { UInt8(truncatingIfNeeded: bits >> (8 * $0)) }
+            if process == 0 {
+                var launcher = launcher
+                if let listener = kept.listener {
+                    launcher.seccompListener?.socket = listener
+                    var bytes = [UInt8](repeating: 0, count: 4)
+                    try stage("learn the own number") {
+                        try systemCall("read") { read(ownNumber.reader.rawValue, &bytes, bytes.count) }
+                    }
+                    launcher.seccompListener?.pid = NamespaceClone.number(bytes)
+                }
+                try become(launcher, console: kept.console)
+            }
+            let bytes = NamespaceClone.bytes(process)
             try stage("report the process") { try Files.writeAll(channel.report, [number] + bytes) }
+            try stage("tell the process its number") { try ownNumber.writer.writeAll(bytes) }
             wherry_exit_now(0)
         } catch {
             channel.fail(error)

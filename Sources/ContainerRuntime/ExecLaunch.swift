@@ -20,7 +20,12 @@ struct ExecLaunch {
     ) throws(RuntimeError) {
         _ = wherry_prctl(Kernel.Process.setDumpable, 0, 0, 0, 0)
         let (spec, record, plan) = try Self.read(directory)
-        let launcher = try ProgramLauncher(spec, process: process, runtimeRoot: directory.runtimeRoot)
+        let state = OCIState(
+            id: directory.id, status: .running, pid: record.pid, bundle: record.bundle ?? directory.path,
+            annotations: spec.annotations)
+        // A filter's agent is told the process's number once there is one.
+        let launcher = try ProgramLauncher(
+            spec, process: process, runtimeRoot: directory.runtimeRoot, state: state, pid: 0)
         guard let target = ProcessIdentity.open(record.pid, startTime: record.startTime) else {
             throw RuntimeError(.invalidState, "container \(directory.id) is not running")
         }
@@ -34,8 +39,10 @@ struct ExecLaunch {
                     spec, launcher, target: target.rawValue,
                     ContainerInit.Descriptors(
                         standard: connections.standard, preserved: connections.preserved, gate: gate.reader.rawValue,
-                        report: report.writer.rawValue, console: connections.console))
+                        report: report.writer.rawValue, console: connections.console,
+                        listener: launcher.seccompListener?.socket))
             }
+            if let listener = launcher.seccompListener { close(listener.socket) }
             // Only the process holds this end now, so its end is the program's start.
             report.writer = try FileDescriptor.open("/dev/null", O_WRONLY)
             do {
@@ -72,7 +79,7 @@ struct ExecLaunch {
         var process: pid_t = 0
         var rest = bytes[...]
         if rest.first == ExecJoiner.number, rest.count >= 5 {
-            for byte in rest[1..<5].reversed() { process = process << 8 | pid_t(byte) }
+            process = NamespaceClone.number(rest[1...])
             rest = rest.dropFirst(5)
         }
         if rest.first == SetupChannel.failed {

@@ -17,7 +17,6 @@ enum Kernel {
         static let noAccessTime: UInt64 = 0x10
         static let strictAccessTime: UInt64 = 0x20
         static let noDirectoryAccessTime: UInt64 = 0x80
-        static let idMapped: UInt64 = 0x10_0000
         static let noSymbolicLinks: UInt64 = 0x20_0000
         /// The three access-time modes are one field.
         static let accessTime: UInt64 = 0x70

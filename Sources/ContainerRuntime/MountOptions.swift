@@ -43,6 +43,8 @@ struct MountOptions {
     var propagation: Propagation?
     /// Shows ids as `uidMappings` and `gidMappings` say; nil for none, else whether below as well.
     var mapsIDs: Bool?
+    /// A tmpfs begins with what the image has at its place.
+    var copiesUp = false
     /// The file system's own options.
     var data: [(key: String, value: String?)] = []
 
@@ -85,6 +87,8 @@ struct MountOptions {
         case "idmap": mapsIDs = false
         case "ridmap": mapsIDs = true
         case "remount": isRemount = true
+        case "tmpcopyup": copiesUp = true
+        case "notmpcopyup": copiesUp = false
         // The kernel's defaults, and what no kernel that this runs on knows any more.
         case "defaults", "async", "relatime", "rrelatime", "norelatime", "rnorelatime", "iversion", "noiversion",
             "loud",
@@ -105,6 +109,6 @@ struct MountOptions {
         let kinds = ["shared", "slave", "private", "unbindable"]
         return
             (simple + simple.map { "r\($0)" } + kinds + kinds.map { "r\($0)" }
-            + ["bind", "rbind", "idmap", "ridmap", "defaults", "relatime"]).sorted()
+            + ["bind", "rbind", "idmap", "ridmap", "tmpcopyup", "defaults", "relatime"]).sorted()
     }
 }

@@ -15,7 +15,8 @@ enum RootFilesystem {
         /// Detached copies for bind mounts, by their position among the mounts.
         let binds: [Int: Int32]
 
-        init(_ spec: RuntimeSpec, _ directory: ContainerDirectory) throws(RuntimeError) {
+        /// - Parameter mapped: the id-mapped ones, which the launcher has made.
+        init(_ spec: RuntimeSpec, _ directory: ContainerDirectory, mapped: [Int: Int32]) throws(RuntimeError) {
             let propagation = try RootFilesystem.propagation(spec)
             let followsHost = RootFilesystem.followsHost(spec, propagation)
             let isFollower = propagation != nil && followsHost
@@ -38,8 +39,8 @@ enum RootFilesystem {
                 let place = spec.overlay == nil ? spec.root?.path ?? "" : directory.rootMount
                 return (root, try FileDescriptor.open(place, O_PATH | O_DIRECTORY).release())
             }
-            var binds: [Int: Int32] = [:]
-            for (index, mount) in spec.mounts.enumerated() {
+            var binds = mapped
+            for (index, mount) in spec.mounts.enumerated() where mapped[index] == nil {
                 let options = MountOptions(mount.options ?? [])
                 guard options.isBind || mount.type == "bind", !options.isRemount else { continue }
                 binds[index] = try stage("mount \(mount.destination)") {

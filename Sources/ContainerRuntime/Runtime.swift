@@ -51,6 +51,11 @@ public struct Runtime: Sendable {
     ) throws(RuntimeError) -> Created {
         let directory = try ContainerDirectory(root: root, id: id)
         try Self.validate(spec)
+        // Their launcher would need the specification, which a monitor leaves to the container's set-up.
+        if !spec.linux.netDevices.isEmpty { throw Self.unsupported("linux.netDevices under a monitor") }
+        if spec.mounts.contains(where: IDMappedMounts.isMapped) {
+            throw Self.unsupported("an id-mapped mount under a monitor")
+        }
         if let name = CapabilitySet.unknown(spec.process?.capabilities).first {
             throw RuntimeError(.invalidSpec, "capability \"\(name)\" is not known")
         }
@@ -271,8 +276,13 @@ extension Runtime {
                 throw RuntimeError(.invalidSpec, "root.path must be an absolute path")
             }
         }
-        for mount in spec.mounts where mount.destination.utf8.first != UInt8(ascii: "/") {
-            throw RuntimeError(.invalidSpec, "mount destination \"\(mount.destination)\" is not an absolute path")
+        for mount in spec.mounts {
+            guard mount.destination.utf8.first == UInt8(ascii: "/") else {
+                throw RuntimeError(.invalidSpec, "mount destination \"\(mount.destination)\" is not an absolute path")
+            }
+            if MountOptions(mount.options ?? []).copiesUp, mount.type != "tmpfs" {
+                throw RuntimeError(.invalidSpec, "mount \(mount.destination): tmpcopyup is only for tmpfs")
+            }
         }
         try Sysctl.validate(spec.linux)
         try IDMappings.validate(spec.linux)
@@ -280,13 +290,8 @@ extension Runtime {
         try validate(spec.linux, hostname: spec.hostname ?? spec.domainname)
         try HookRunner.validate(spec.hooks)
         if spec.linux.intelRdt != nil { throw unsupported("linux.intelRdt") }
-        if !spec.linux.netDevices.isEmpty { throw unsupported("linux.netDevices") }
-        for mount in spec.mounts {
-            let isMapped = MountOptions(mount.options ?? []).mapsIDs != nil
-            if isMapped || mount.uidMappings != nil || mount.gidMappings != nil {
-                throw unsupported("an id-mapped mount")
-            }
-        }
+        try NetworkDevices.validate(spec.linux)
+        try IDMappedMounts.validate(spec)
         if let label = spec.linux.mountLabel, !label.isEmpty { throw unsupported("linux.mountLabel") }
     }
 

@@ -29,7 +29,7 @@ public enum RuntimeFeatures {
             ],
             "apparmor": ["enabled": false], "selinux": ["enabled": false],
             "intelRdt": ["enabled": false], "memoryPolicy": memoryPolicy,
-            "mountExtensions": ["idmap": ["enabled": true]], "netDevices": ["enabled": false],
+            "mountExtensions": ["idmap": ["enabled": true]], "netDevices": ["enabled": true],
         ]
     }
 

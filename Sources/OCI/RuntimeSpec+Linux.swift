@@ -48,7 +48,9 @@ extension RuntimeSpec {
 
         public init(from decoder: any Decoder) throws {
             let container = try decoder.container(keyedBy: CodingKeys.self)
-            namespaces = try container.decodeIfPresent([Namespace].self, forKey: .namespaces) ?? []
+            namespaces = (try container.decodeIfPresent([Namespace].self, forKey: .namespaces) ?? []).map {
+                $0.path?.isEmpty == true ? Namespace($0.type) : $0  // engines write both for a new one
+            }
             uidMappings = try container.decodeIfPresent([IDMapping].self, forKey: .uidMappings) ?? []
             gidMappings = try container.decodeIfPresent([IDMapping].self, forKey: .gidMappings) ?? []
             timeOffsets = try container.decodeIfPresent([String: TimeOffset].self, forKey: .timeOffsets) ?? [:]

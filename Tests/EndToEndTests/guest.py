@@ -17,7 +17,10 @@ MODULES = ["overlay"]
 INIT = """#!/bin/busybox sh
 /bin/busybox mkdir -p /newroot
 /bin/busybox mount -t tmpfs -o size=80% root /newroot
-for entry in bin lib root; do [ -e /$entry ] && /bin/busybox cp -a /$entry /newroot/; done
+cd /
+for entry in *; do
+    case $entry in init|newroot|dev|proc|sys) ;; *) /bin/busybox cp -a /$entry /newroot/ ;; esac
+done
 /bin/busybox mkdir -p /newroot/proc /newroot/sys /newroot/dev /newroot/run /newroot/tmp /newroot/var /newroot/etc
 exec /bin/busybox switch_root /newroot /bin/guest-init
 """
@@ -85,7 +88,7 @@ def boot(files: dict[str, str], script: str, directory: Path, memory: int = 768,
     archive = directory / "initramfs.gz"
     subprocess.run(f"find . | cpio --quiet -o -H newc | gzip -1 > {archive}", shell=True, cwd=root, check=True)
     shutil.rmtree(root)
-    command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", str(memory), "-nographic", "-no-reboot",
+    command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", str(memory), "-nographic", "-no-reboot",
                "-nic", "none", "-kernel", str(image), "-initrd", str(archive),
                "-append", "console=ttyS0 panic=-1 quiet random.trust_cpu=on"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout)

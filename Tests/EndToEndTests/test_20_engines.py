@@ -12,22 +12,9 @@ from pathlib import Path
 import pytest
 
 from harness import WHERRY, busybox_root, run, wait_for
+from packages import unpacked
 
-CACHE = Path(__file__).resolve().parents[2] / "build" / "engines"
 PACKAGES = ("docker.io", "containerd", "tini")
-
-
-def engine_binaries() -> Path:
-    """Debian's packages, unpacked and not installed: installing them mounts cgroups and starts daemons."""
-    root = CACHE / "root"
-    if not (root / "usr/sbin/dockerd").exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        if run("apt-get", "-qq", "download", *PACKAGES, cwd=CACHE, check=False).returncode != 0:
-            run("apt-get", "-qq", "update", timeout=300)
-            run("apt-get", "-qq", "download", *PACKAGES, cwd=CACHE, timeout=300)
-        for package in sorted(CACHE.glob("*.deb")):
-            run("dpkg", "-x", package, root)
-    return root
 
 
 class Engine:
@@ -35,7 +22,7 @@ class Engine:
 
     def __init__(self, place: Path):
         self.place = place
-        root = engine_binaries()
+        root = unpacked("engines", PACKAGES)
         self.runtime = place / "wherry-oci"
         self.runtime.symlink_to(Path(WHERRY).resolve())
         self.path = f"{root}/usr/bin:{root}/usr/sbin:{os.environ['PATH']}"

@@ -1,6 +1,7 @@
 """config-linux.md: devices, cgroups and resources, masked and read-only paths, sysctl, seccomp, and the rest."""
 
 import contextlib
+import ctypes
 import json
 import os
 import shutil
@@ -768,6 +769,36 @@ def test_seccomp_notify(make, place):
     os.close(descriptors[0])
 
 
+def test_seccomp_notify_of_exec(make, place):
+    """A process of exec is under the filter, too: its listener is sent as well, with its own number."""
+    c = make(args=SLEEP)
+    path = place / f"{c.id}.sock"
+    seccomp(c, calls("mkdir", "mkdirat", action="SCMP_ACT_NOTIFY"), listenerPath=str(path))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(4)
+        listener.settimeout(10)
+        received = []
+
+        def accept():
+            for _ in range(2):
+                connection, _ = listener.accept()
+                with connection:
+                    received.append(socket.recv_fds(connection, 65536, 4))
+        thread = threading.Thread(target=accept)
+        thread.start()
+        c.up()
+        pid_file = c.directory / "exec.pid"
+        c.exec("--detach", "--pid-file", str(pid_file), "--", "sleep", "1000")
+        thread.join(10)
+    messages = [json.loads(data) for data, _, _, _ in received]
+    assert [len(descriptors) for _, descriptors, _, _ in received] == [1, 1]
+    assert messages[1]["pid"] == int(pid_file.read_text()) and messages[1]["state"]["pid"] == c.pid
+    assert messages[1]["state"]["status"] == "running"
+    for _, descriptors, _, _ in received:
+        os.close(descriptors[0])
+
+
 def test_seccomp_notify_without_a_listener_is_an_error(make, place):
     """If sending to this socket fails, the runtime MUST generate an error."""
     c = seccomp(make(), calls("mkdir", action="SCMP_ACT_NOTIFY"), listenerPath=str(place / "nobody.sock"))
@@ -819,6 +850,56 @@ def test_net_device_that_is_missing_is_an_error(make):
     """netDevices: the runtime MUST check that the interface can be moved."""
     c = make()
     c.linux["netDevices"] = {"no-such-if0": {}}
+    c.refused()
+
+
+@pytest.fixture
+def network():
+    """A network namespace with the pair of interfaces v0 and v1: gives a function that runs a command there."""
+    holder = subprocess.Popen(["unshare", "--net", "sleep", "1000"], stdin=subprocess.DEVNULL)
+    wait_for(lambda: b"sleep\0" in Path(f"/proc/{holder.pid}/cmdline").read_bytes()[:6], "the holder")
+
+    def enter():
+        with open(f"/proc/{holder.pid}/ns/net") as namespace:
+            assert ctypes.CDLL(None).setns(namespace.fileno(), 0x40000000) == 0
+    for command in ("ip link add v0 type veth peer name v1", "ip link set v0 mtu 1400 address 02:00:00:00:00:07",
+                    "ip addr add 10.7.0.2/24 brd 10.7.0.255 dev v0", "ip addr add fd07::2/64 dev v0 nodad",
+                    "ip link set v0 up", "ip link set v1 up"):
+        subprocess.run(command.split(), preexec_fn=enter, check=True)
+    yield enter
+    holder.kill()
+    holder.wait()
+
+
+@lacks("runc", "1.1 has no netDevices")
+@lacks("crun", "1.8 has no netDevices")
+def test_net_device_moves_with_its_name_and_addresses(make, network):
+    """The runtime MUST move the interface, keep its addresses, MTU and hardware address, rename it and set it up."""
+    c = make("ip -o addr show dev eth7; ip -o link show dev eth7")
+    c.linux["netDevices"] = {"v0": {"name": "eth7"}}
+    output = c.run(preexec_fn=network).stdout
+    assert "inet 10.7.0.2/24 brd 10.7.0.255" in output and "inet6 fd07::2/64" in output
+    assert "mtu 1400" in output and "02:00:00:00:00:07" in output and ",UP" in output, output
+
+
+@lacks("runc", "1.1 has no netDevices")
+@lacks("crun", "1.8 has no netDevices")
+def test_net_device_name_that_is_taken_is_an_error(make, network):
+    """The runtime MUST check that there is no other interface with the same name, and leave the host's as it was."""
+    c = make("true")
+    c.linux["netDevices"] = {"v0": {"name": "lo"}}
+    c.refused(preexec_fn=network)
+    addresses = subprocess.run(["ip", "-o", "addr", "show", "dev", "v0"], preexec_fn=network, capture_output=True)
+    assert b"10.7.0.2/24" in addresses.stdout
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a b", "sixteen-bytes-xx", "..", "eth%d"])
+@lacks("runc", "1.1 has no netDevices")
+@lacks("crun", "1.8 has no netDevices")
+def test_invalid_net_device_name_is_an_error(make, name):
+    """The name MUST be a valid interface name."""
+    c = make()
+    c.linux["netDevices"] = {"v0": {"name": name}}
     c.refused()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -84,6 +85,45 @@ def test_pid_namespace_of_another_container(make):
     first = make(args=["/bin/sleep", "4712"]).up()
     second = make("ps").namespace("pid", f"/proc/{first.pid}/ns/pid")
     assert "sleep 4712" in second.output()
+
+
+@pytest.fixture
+def user_holder(holder):
+    """A process in a user namespace of several ranges, with further namespaces that belong to it."""
+    def start(*flags: str) -> int:
+        pid = holder("--user", *flags)
+        for file in ("uid_map", "gid_map"):
+            Path(f"/proc/{pid}/{file}").write_text("0 100000 1000\n1000 300000 64536\n")
+        return pid
+    return start
+
+
+def test_user_namespace_by_path(make, user_holder):
+    """The container runs in the user namespace at the path; its other namespaces belong to that one."""
+    pid = user_holder()
+    c = make("id -u; cat /proc/self/uid_map; hostname; mount -t tmpfs none /mnt && echo mine; sleep 1000")
+    c.mapped((0, 100000, 1000), (1000, 300000, 64536)).namespace("user", f"/proc/{pid}/ns/user")
+    c.linux.update(uidMappings=[], gidMappings=[])
+    (c.rootfs / "mnt").mkdir()
+    os.chown(c.rootfs / "mnt", 100000, 100000)
+    c.capabilities("CAP_SYS_ADMIN").up()
+    wait_for(lambda: "mine" in c.stdout.read_text(), "the mount")
+    lines = c.stdout.read_text().splitlines()
+    assert lines[0] == "0" and lines[1].split() == ["0", "100000", "1000"] and lines[3] == "conformance"
+    assert inode(c.pid, "user") == inode(pid, "user")
+    assert os.stat(f"/proc/{c.pid}").st_uid == 100000
+    assert c.exec("id", "-u").stdout == "0\n"
+
+
+def test_user_namespace_of_a_pod(make):
+    """A pod with a user namespace: the second container joins the first one's user, network, ipc and pid namespaces."""
+    first = make(args=["/bin/sleep", "4713"]).mapped().up()
+    second = make("ps; cat /proc/self/uid_map; id -u").mapped()
+    for type, link in (("user", "user"), ("network", "net"), ("ipc", "ipc"), ("pid", "pid")):
+        second.namespace(type, f"/proc/{first.pid}/ns/{link}")
+    second.linux.update(uidMappings=[], gidMappings=[])
+    output = second.output()
+    assert "sleep 4713" in output and "100000" in output and output.endswith("\n0\n")
 
 
 def test_exec_enters_every_namespace(make):

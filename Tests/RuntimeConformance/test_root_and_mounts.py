@@ -308,7 +308,6 @@ def test_unknown_option_is_the_filesystems(make):
     c.refused()
 
 
-@lacks("wherry", "not built: runc's own option")
 def test_tmpcopyup(make):
     """tmpcopyup: copy up the contents to a tmpfs."""
     c = make("cat /data/file; echo x > /data/new")
@@ -317,6 +316,34 @@ def test_tmpcopyup(make):
     c.mounts.append(mount("/data", "tmpfs", "tmpcopyup"))
     assert c.output() == "below\n"
     assert not (c.rootfs / "data/new").exists()
+
+
+@lacks("crun", "1.8 copies no links that dangle")
+def test_tmpcopyup_copies_everything_as_it_is(make):
+    """Directories, modes, owners, times and links come along; a link is not followed to the host."""
+    c = make("cd /data && stat -c '%n %a %u %g %Y' sub sub/file && readlink out && cat sub/file && stat -c %a /data")
+    data = c.rootfs / "data"
+    (data / "sub").mkdir(parents=True)
+    (data / "sub/file").write_text("deep\n")
+    os.chown(data / "sub/file", 7, 8)
+    os.chmod(data / "sub/file", 0o4755)
+    os.utime(data / "sub/file", (1000, 2000))
+    os.chmod(data / "sub", 0o710)
+    os.utime(data / "sub", (1000, 3000))
+    os.symlink("/etc/hostname-of-nobody", data / "out")
+    os.chmod(data, 0o751)
+    c.mounts.append(mount("/data", "tmpfs", "tmpcopyup"))
+    assert c.lines() == ["sub 710 0 0 3000", "sub/file 4755 7 8 2000", "/etc/hostname-of-nobody", "deep", "751"]
+
+
+@lacks("crun", "1.8 leaves 1777")
+def test_tmpfs_without_a_mode_takes_that_of_its_place(make):
+    """A tmpfs over a directory of the image has that directory's mode, unless it is given one (as runc does)."""
+    c = make("stat -c %a /data")
+    (c.rootfs / "data").mkdir()
+    os.chmod(c.rootfs / "data", 0o711)
+    c.mounts.append(mount("/data", "tmpfs"))
+    assert c.output() == "711\n"
 
 
 @pytest.mark.parametrize("option, shared, slave", [
@@ -372,13 +399,34 @@ def test_no_mounts(make):
 
 
 @lacks("runc", "1.1 has no idmapped mounts")
-@lacks("wherry", "not built: refused with a clear error")
 def test_idmapped_mount(make, source):
     """If uidMappings or gidMappings are specified, the runtime MUST use those values for the mount's mapping."""
     os.chown(source / "file", 1000, 1001)
     c = make("stat -c '%u %g' /mnt/file").mapped()
     mapping = [{"containerID": 0, "hostID": 100000, "size": 65536}]
     c.mounts.append(bind(source, "/mnt", "bind", "idmap") | {"uidMappings": mapping, "gidMappings": mapping})
+    assert c.output() == "1000 1001\n"
+
+
+@lacks("runc", "1.1 has no idmapped mounts")
+def test_idmapped_mount_without_a_user_namespace(make, source):
+    """The mapping is the mount's own: the container need not have a user namespace."""
+    os.chown(source / "file", 1000, 1001)
+    c = make("stat -c '%u %g' /mnt/file; touch /mnt/new && stat -c '%u %g' /mnt/new")
+    mapping = [{"containerID": 0, "hostID": 5000, "size": 2000}]
+    c.mounts.append(bind(source, "/mnt", "bind", "idmap") | {"uidMappings": mapping, "gidMappings": mapping})
+    os.chmod(source, 0o777)
+    result = c.run(check=False)
+    assert result.stdout.splitlines()[0] == "6000 6001", str(result)
+
+
+@lacks("runc", "1.1 has no idmapped mounts")
+@lacks("crun", "1.8 wants the mount's own mappings")
+def test_idmap_takes_the_containers_mappings(make, source):
+    """idmap without mappings of the mount: those of the container's user namespace are used."""
+    os.chown(source / "file", 1000, 1001)
+    c = make("stat -c '%u %g' /mnt/file").mapped()
+    c.mounts.append(bind(source, "/mnt", "bind", "idmap"))
     assert c.output() == "1000 1001\n"
 
 

@@ -122,3 +122,42 @@ def test_spec_rootless_of_a_plain_user_runs(rootless, make):
     c.process.update(terminal=False, args=["/bin/id", "-u"], rlimits=[])
     c.write()
     assert rootless.call("run", "--bundle", c.directory, c.id).stdout == "0\n"
+
+
+@pytest.fixture
+def granted_ids(place):
+    """The plain user has a name and further ids, in files that cover the machine's for this process and its children."""
+    lines = {"/etc/passwd": f"root:x:0:0::/:/bin/sh\nplain:x:{USER}:{USER}::/:/bin/sh\n",
+             "/etc/subuid": "plain:200000:65536\n", "/etc/subgid": "plain:300000:65536\n"}
+    for path, text in lines.items():
+        assert os.path.exists(path), f"{path} is missing: `make setup` installs the package uidmap"
+        cover = place / path.replace("/", "_")
+        cover.write_text(text)
+        subprocess.run(["mount", "--bind", cover, path], check=True)
+    yield
+    for path in lines:
+        subprocess.run(["umount", path], check=True)
+
+
+@lacks("runc", "1.1 wants setgroups allowed by newgidmap first")
+def test_plain_user_maps_several_ranges(make, rootless, granted_ids):
+    """Further ids come from /etc/subuid and /etc/subgid, by newuidmap and newgidmap."""
+    c = owned(make("cat /proc/self/uid_map /proc/self/gid_map; touch /tmp/x && chown 5:6 /tmp/x && stat -c '%u %g' /tmp/x"))
+    c.linux["uidMappings"] += [{"containerID": 1, "hostID": 200000, "size": 1000}]
+    c.linux["gidMappings"] += [{"containerID": 1, "hostID": 300000, "size": 1000}]
+    c.capabilities("CAP_CHOWN")
+    c.write()
+    lines = [line.split() for line in rootless.call("run", "--bundle", c.directory, c.id).stdout.splitlines()]
+    assert lines == [["0", str(USER), "1"], ["1", "200000", "1000"], ["0", str(USER), "1"], ["1", "300000", "1000"],
+                     ["5", "6"]]
+    found = (c.rootfs / "tmp/x").stat()
+    assert (found.st_uid, found.st_gid) == (200004, 300005)
+
+
+def test_plain_user_maps_no_more_than_was_granted(make, rootless, granted_ids):
+    """A range outside the grant is refused, and the refusal says so."""
+    c = owned(make("id -u"))
+    c.linux["uidMappings"] += [{"containerID": 1, "hostID": 500000, "size": 10}]
+    c.write()
+    result = rootless.call("run", "--bundle", c.directory, c.id, check=False)
+    assert result.returncode != 0 and "not allowed" in result.stderr + result.stdout, str(result)

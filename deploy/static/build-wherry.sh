@@ -16,6 +16,7 @@ swift build --configuration release --scratch-path "$scratch" --product wherry \
     -Xswiftc -static-executable \
     -Xlinker --wrap=__register_frame_info -Xlinker --wrap=__deregister_frame_info \
     -Xlinker --wrap=swift_copyAuxiliaryExecutablePath \
+    -Xcxx -Os -Xcxx -ffunction-sections -Xcxx -fdata-sections \
     -Xlinker --gc-sections -Xlinker --icf=all -Xlinker "-L$PWD/$libraries" \
     -Xlinker --start-group -Xlinker -lmosquitto -Xlinker -lssl -Xlinker -lcrypto -Xlinker -lsqlite3 -Xlinker -lcgroup \
     -Xlinker -lseccomp -Xlinker -larchive -Xlinker -lyaml -Xlinker -lzstd -Xlinker -lz -Xlinker -lm -Xlinker -lc \

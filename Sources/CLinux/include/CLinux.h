@@ -75,6 +75,8 @@ int wherry_mount(const char *_Nullable source, const char *_Nonnull target, cons
 int wherry_umount(const char *_Nonnull target, int flags);
 int wherry_mount_setattr(int directory, const char *_Nonnull path, unsigned flags, uint64_t set, uint64_t clear,
                          uint64_t propagation);
+/// Shows the files of a detached mount with the ids that a user namespace maps theirs to; `flags` has AT_EMPTY_PATH.
+int wherry_mount_map_ids(int mount, unsigned flags, int user_namespace);
 int wherry_open_tree(int directory, const char *_Nonnull path, unsigned flags);
 int wherry_move_mount(int from_directory, const char *_Nonnull from, int to_directory, const char *_Nonnull to,
                       unsigned flags);
@@ -84,6 +86,8 @@ int wherry_fsmount(int fd, unsigned flags, unsigned attributes);
 int wherry_pivot_root(const char *_Nonnull root, const char *_Nonnull old);
 int wherry_renameat2(int from_directory, const char *_Nonnull from, int to_directory, const char *_Nonnull to,
                      unsigned flags);
+/// Those that the target's file system refuses, and those longer than 8 KB, are left out.
+void wherry_copy_extended_attributes(int from, int to);
 int wherry_mknodat(int directory, const char *_Nonnull name, mode_t mode, unsigned major, unsigned minor);
 unsigned wherry_major(uint64_t device);
 unsigned wherry_minor(uint64_t device);
