@@ -321,22 +321,26 @@ def end_all(groups: list[Path]):
 
 @pytest.fixture
 def frozen():
-    """The cgroup /conformance, frozen."""
+    """A cgroup that is frozen."""
     root = CGROUPS.unified if VIEW == "v2" else CGROUPS.mounts["freezer"]
-    group = root / "conformance"
+    group = root / f"conformance-frozen-{os.getpid()}"
     file, on, off = ("cgroup.freeze", "1", "0") if VIEW == "v2" else ("freezer.state", "FROZEN", "THAWED")
-    group.mkdir(exist_ok=True)
+    group.mkdir()
     (group / file).write_text(on)
     yield group
     (group / file).write_text(off)
-    end_all([*group.iterdir()] if VIEW == "v2" else [d for d in group.iterdir() if d.is_dir()])
+    inner = [d for d in group.iterdir() if d.is_dir()]
+    end_all(inner)
+    for directory in (*inner, *(root / group.name for root in CGROUPS.places())):
+        if directory.exists():
+            directory.rmdir()
 
 
 @pytest.mark.skipif(NAME != "wherry", reason="waits for ever")
 def test_frozen_cgroup_is_an_error(make, frozen):
     """A process that enters a frozen group never returns from it."""
     c = make()
-    c.linux["cgroupsPath"] = f"/conformance/{c.id}"
+    c.linux["cgroupsPath"] = f"/{frozen.name}/{c.id}"
     assert "frozen" in c.refused().stderr
 
 
