@@ -140,13 +140,13 @@ def test_exec_of_a_program_through_a_leaked_descriptor(shared):
 @pytest.mark.parametrize("link", ["/mnt", "/a/b/mnt"])
 def test_symbolic_link_as_mount_destination_stays_inside(make, precious, link):
     """CVE-2021-30465: a destination that is a symlink to a host path is resolved in the root."""
-    c = make(f"stat -f -c %T {precious}")
+    c = make(f"grep -c ' {precious} ' /proc/self/mountinfo")
     target = c.rootfs / link.lstrip("/")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.symlink_to(precious)
     (c.rootfs / precious.relative_to("/")).mkdir(parents=True)
     c.mounts.append(mount(link, "tmpfs"))
-    assert c.output() == "tmpfs\n", "the mount is in the root, where the link leads there"
+    assert c.output() == "1\n", "the mount is in the root, where the link leads there"
     assert untouched(precious)
 
 
