@@ -118,11 +118,13 @@ def connection_post(agent: Agent, text: str):
 def runtime_against_others(place: Path) -> list[str]:
     """Ours, crun and runc in turn, in a mount namespace without `unified` (crun refuses it). Returns the table of it.
 
-    The states of all are on a tmpfs, as under /run on a device: ours are synced to it.
+    The states of all are on a tmpfs, as under /run on a device: ours are synced to it. So is what crun makes in the place
+    of `unified`, which would stay below the machine's.
     """
     script = HERE / "runtime.py"
     done = run("unshare", "-m", "--propagation", "private", "sh", "-c",
-               f"umount /sys/fs/cgroup/unified 2>/dev/null; mkdir {place}/rt; mount -t tmpfs rt {place}/rt;"
+               "u=/sys/fs/cgroup/unified; umount $u 2>/dev/null && mount -t tmpfs none $u;"
+               f"mkdir {place}/rt; mount -t tmpfs rt {place}/rt;"
                "exec \"$0\" \"$@\"", sys.executable, script, WHERRY, f"{place}/rt", timeout=600)
     *table, last = done.stdout.splitlines()
     result = json.loads(last)
