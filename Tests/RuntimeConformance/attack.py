@@ -143,3 +143,23 @@ def asked(pid: int, number: int, *arguments: int) -> int:
 
 
 IS_X86 = platform.machine() == "x86_64"
+ELF_BASE, ELF_HEAD = 0x400000, 64 + 56
+ELF_DATA = ELF_BASE + ELF_HEAD + 64
+
+
+def words(number: int) -> bytes:
+    """An immediate operand."""
+    return number.to_bytes(4, "little")
+
+
+def elf(path: Path, code: bytes, data: bytes):
+    """A program of x86-64 from nothing but its instructions (at most 64 bytes) and what lies at ELF_DATA."""
+    content = code.ljust(64, b"\x90") + data
+    size = (ELF_HEAD + len(content)).to_bytes(8, "little")
+    header = (b"\x7fELF\x02\x01\x01".ljust(16, b"\0") + b"\x02\0\x3e\0\x01\0\0\0" +
+              (ELF_BASE + ELF_HEAD).to_bytes(8, "little") + (64).to_bytes(8, "little") + bytes(12) +
+              b"\x40\0\x38\0\x01\0" + bytes(6))
+    segment = (b"\x01\0\0\0\x05\0\0\0" + bytes(8) + ELF_BASE.to_bytes(8, "little") * 2 + size * 2 +
+               (4096).to_bytes(8, "little"))
+    path.write_bytes(header + segment + content)
+    path.chmod(0o755)
