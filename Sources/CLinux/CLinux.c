@@ -149,7 +149,11 @@ int wherry_signalfd(const int *signals, size_t count) {
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 void wherry_exit_now(int status) { _exit(status); }
-int wherry_join_session_keyring(const char *name) { return (int)syscall(SYS_keyctl, 1, name); }
+int wherry_join_session_keyring(const char *name) {
+    // One of that name may be another user's.
+    int joined = (int)syscall(SYS_keyctl, 1, name);  // KEYCTL_JOIN_SESSION_KEYRING
+    return joined >= 0 ? joined : (int)syscall(SYS_keyctl, 1, NULL);
+}
 int wherry_personality(unsigned long domain) { return (int)syscall(SYS_personality, domain); }
 int wherry_sched_setattr(uint32_t policy, uint64_t flags, int32_t nice, uint32_t priority, uint64_t runtime,
                          uint64_t deadline, uint64_t period) {

@@ -90,6 +90,7 @@ struct ContainerInit {
             try terminal.takeOver(console: console, owner: launcher.uid)
         }
         try launcher.takeIdentity()
+        _ = wherry_prctl(Kernel.Process.setDumpable, 0, 0, 0, 0)  // until the program runs (CVE-2016-9962)
         // Once it is told that all is ready the launcher may end, and must not take this process along.
         if answer != nil { _ = wherry_prctl(Kernel.Process.setParentDeathSignal, 0, 0, 0, 0) }
         try channel.send(SetupChannel.ready)

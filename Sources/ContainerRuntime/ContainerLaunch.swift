@@ -112,6 +112,11 @@ struct ContainerLaunch {
             let gate = try connections.isDetached ? Self.fifo(directory.start) : Self.pipe()
             let answer = try connections.isDetached ? Self.fifo(directory.started).reader : nil
             let report = try Self.pipe()
+            // The process must not be looked into by whoever shares its pid namespace (CVE-2016-9962). In a user namespace
+            // of its own it is safe, and a plain user must write its maps.
+            if flags & UInt64(WHERRY_CLONE_NEWUSER) == 0 {
+                try systemCall("prctl") { wherry_prctl(Kernel.Process.setDumpable, 0, 0, 0, 0) }
+            }
             let mapped = try spec.map(IDMappedMounts.make) ?? [:]
             defer { for mount in mapped.values { close(mount) } }
             let (pid, pidfd) = try NamespaceClone.clone(flags, joins)

@@ -97,16 +97,22 @@ struct ContainerMounts {
 
     /// The container's own groups. With a cgroup namespace on v2 a fresh view of the tree, else copies of its directories.
     private func mountCgroups(_ mount: RuntimeSpec.Mount, _ options: MountOptions) throws {
-        guard let path = spec.linux.cgroupsPath else { return }
+        let target = try target(mount.destination, type: "cgroup", isDirectory: true)
         let groups: [CgroupMount]
         do throws(CgroupError) {
-            groups = try Cgroup(existing: path).mountsForContainer()
+            groups = try spec.linux.cgroupsPath.map { path throws(CgroupError) in
+                try Cgroup(existing: path).mountsForContainer()
+            } ?? []
         } catch {
-            // A plain user's container has no group, and sees none.
             guard error.code == .notFound else { throw error }
-            return
+            groups = []
         }
-        let target = try target(mount.destination, type: "cgroup", isDirectory: true)
+        guard !groups.isEmpty else {
+            // A plain user's container has no group, and sees none: those of its user could be written (CVE-2023-25809).
+            let nothing = try DetachedMount.fileSystem(
+                "tmpfs", source: "cgroup", options: MountOptions(["ro", "nosuid", "noexec", "nodev", "mode=555"]))
+            return try DetachedMount.attach(nothing, to: target.rawValue, on: mount.destination)
+        }
         if let unified = groups.first, unified.name.isEmpty {
             let view =
                 spec.linux.namespace(.cgroup) != nil

@@ -6,8 +6,10 @@ enum ExecJoiner {
     /// Precedes the process's number, 4 bytes, low byte first.
     static let number = UInt8(ascii: "P")
 
+    /// - Parameter container: its identifier.
     static func run(
-        _ spec: RuntimeSpec, _ launcher: ProgramLauncher, target: Int32, _ descriptors: ContainerInit.Descriptors
+        _ spec: RuntimeSpec, _ launcher: ProgramLauncher, in container: String, target: Int32,
+        _ descriptors: ContainerInit.Descriptors
     ) -> Never {
         var channel = SetupChannel(gate: descriptors.gate, report: descriptors.report)
         do {
@@ -33,7 +35,7 @@ enum ExecJoiner {
                     }
                     launcher.seccompListener?.pid = NamespaceClone.number(bytes)
                 }
-                try become(launcher, console: kept.console)
+                try become(launcher, in: container, console: kept.console)
             }
             let bytes = NamespaceClone.bytes(process)
             try stage("report the process") { try Files.writeAll(channel.report, [number] + bytes) }
@@ -62,10 +64,13 @@ enum ExecJoiner {
         }
     }
 
-    private static func become(_ launcher: ProgramLauncher, console: Int32?) throws(RuntimeError) -> Never {
+    private static func become(
+        _ launcher: ProgramLauncher, in container: String, console: Int32?
+    ) throws(RuntimeError) -> Never {
         var launcher = launcher
         // The number goes first into the pipe: the joiner writes it when this process's turn may already be over.
         try stage("start a session") { try systemCall("setsid") { setsid() } }
+        _ = wherry_join_session_keyring("_ses.\(container)")  // the caller's keys are not the container's
         let root = try stage("open the container's root") { try FileDescriptor.open("/", O_PATH | O_DIRECTORY) }
         try launcher.resolveUser(root: root.rawValue)
         if let console {

@@ -36,7 +36,7 @@ struct ExecLaunch {
             let joiner = try systemCall("clone3") { wherry_clone3(0, nil, -1) }
             if joiner == 0 {
                 ExecJoiner.run(
-                    spec, launcher, target: target.rawValue,
+                    spec, launcher, in: directory.id, target: target.rawValue,
                     ContainerInit.Descriptors(
                         standard: connections.standard, preserved: connections.preserved, gate: gate.reader.rawValue,
                         report: report.writer.rawValue, console: connections.console,

@@ -40,6 +40,8 @@ struct PathProtection {
                 options: MountOptions(["ro", "nosuid", "nodev", "noexec", "nr_blocks=1", "nr_inodes=2", "mode=555"]))
         } else {
             cover = try DetachedMount.clone(at: null, "", recursive: false)
+            // It is the host's, whose mode and owner root inside must not change; a device is written to nevertheless.
+            try DetachedMount.makeReadOnly(cover.rawValue, recursive: false, on: path)
         }
         try DetachedMount.attach(cover, to: target.rawValue, on: path)
     }

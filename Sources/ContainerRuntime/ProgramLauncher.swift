@@ -65,9 +65,12 @@ struct ProgramLauncher {
     /// Becomes the user with the wanted rights, and finds the program as that user.
     mutating func takeIdentity() throws(RuntimeError) {
         try setLimits()
+        Self.replaceNullDevices()
         try ProcessAttributes.apply(process, linux)
         try makeOutputWritable()
         if process.noNewPrivileges != true { try loadFilter() }
+        // Some directories are open to root only, others to the user only.
+        let entered = chdir(process.cwd) == 0
         try stage("change to user \(identity.uid)") {
             try CapabilitySet.dropBounding(keeping: capabilities.bounding)
             let groups = identity.groups
@@ -82,8 +85,6 @@ struct ProgramLauncher {
             try systemCall("setresuid") { wherry_setresuid(identity.uid) }
             try systemCall("prctl") { wherry_prctl(Kernel.Process.setKeepCapabilities, 0, 0, 0, 0) }
         }
-        // Some directories are open to root's capabilities only, others to the user only.
-        let entered = chdir(process.cwd) == 0
         try stage("set the capabilities") { try CapabilitySet.apply(capabilities) }
         umask(process.user.umask ?? 0o022)
         try enterWorkingDirectory(entered: entered)
@@ -116,6 +117,23 @@ struct ProgramLauncher {
             try stage("set \(limit.type) to \(limit.soft):\(limit.hard)") {
                 try systemCall("prlimit") { wherry_prlimit(0, resource, [limit.soft, limit.hard], nil) }
             }
+        }
+    }
+
+    /// Engines give the host's null device as standard input, whose mode root inside could change for everybody: the
+    /// container's takes its place, where it certainly is one.
+    private static func replaceNullDevices() {
+        func isNull(_ descriptor: Int32) -> Bool {
+            var info = stat()
+            return fstat(descriptor, &info) == 0 && info.st_mode & S_IFMT == S_IFCHR
+                && wherry_major(UInt64(info.st_rdev)) == 1 && wherry_minor(UInt64(info.st_rdev)) == 3
+        }
+        for descriptor: Int32 in 0...2 where isNull(descriptor) {
+            let mode = wherry_fcntl_integer(descriptor, F_GETFL, 0) & O_ACCMODE
+            guard mode >= 0, let own = try? FileDescriptor.open("/dev/null", mode | O_NOFOLLOW | O_NONBLOCK),
+                isNull(own.rawValue)
+            else { continue }
+            _ = wherry_dup3(own.rawValue, descriptor, 0)
         }
     }
 

@@ -10,7 +10,18 @@ enum Sysctl {
 
     /// Refuses names that are not namespaced, or whose namespace is the host's.
     static func validate(_ linux: RuntimeSpec.Linux) throws(RuntimeError) {
-        try validate(names: linux.sysctl.keys) { linux.namespace($0) != nil }
+        try validate(names: linux.sysctl.keys) { kind in
+            guard let namespace = linux.namespace(kind) else { return false }
+            return namespace.path.map { !isOurs($0, kind) } ?? true
+        }
+    }
+
+    /// Whether the path names the namespace that the runtime is in itself.
+    private static func isOurs(_ path: String, _ kind: RuntimeSpec.Namespace.Kind) -> Bool {
+        var (own, other) = (stat(), stat())
+        let link = kind == .network ? "net" : kind.rawValue
+        return stat("/proc/self/ns/\(link)", &own) == 0 && stat(path, &other) == 0 && own.st_ino == other.st_ino
+            && own.st_dev == other.st_dev
     }
 
     /// The same for a sandbox, which has its own namespaces but perhaps no network.

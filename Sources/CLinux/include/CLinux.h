@@ -34,7 +34,7 @@ int wherry_block_all_signals(void);
 /// A signalfd of the given signals, which are blocked for the calling thread.
 int wherry_signalfd(const int *_Nonnull signals, size_t count);
 _Noreturn void wherry_exit_now(int status);
-/// Makes a new session keyring of that name (KEYCTL_JOIN_SESSION_KEYRING).
+/// Leaves the session keyring for the one of that name, which is made if there is none; without a right to it for a new one.
 int wherry_join_session_keyring(const char *_Nonnull name);
 /// 0xffffffff asks for the present one.
 int wherry_personality(unsigned long domain);

@@ -156,7 +156,7 @@ extension RuntimeCommandLine {
         if arguments.has("no-new-privs") { process.noNewPrivileges = true }
         if let user = arguments["user"] { process.user = try Self.user(user, process.user) }
         let groups = try arguments.all("additional-gids").map { text in
-            guard let group = UInt32(text) else {
+            guard let group = Self.identifierNumber(text) else {
                 throw RuntimeArguments.UsageError(description: "\"\(text)\" is not a group number")
             }
             return group
@@ -174,10 +174,15 @@ extension RuntimeCommandLine {
     }
 
     /// `UID[:GID]`, digits only (CVE-2026-30892).
+    /// Digits only: no sign, no space.
+    private static func identifierNumber(_ text: some StringProtocol) -> UInt32? {
+        text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? UInt32(text) : nil
+    }
+
     static func user(_ text: String, _ old: RuntimeSpec.User) throws -> RuntimeSpec.User {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         func number(_ part: Substring) throws -> UInt32 {
-            guard !part.isEmpty, part.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = UInt32(part) else {
+            guard let number = identifierNumber(part) else {
                 throw RuntimeArguments.UsageError(description: "--user: \"\(text)\" is not UID or UID:GID")
             }
             return number
