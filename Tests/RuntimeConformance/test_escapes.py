@@ -122,6 +122,17 @@ def test_mode_of_the_hosts_null_device_cannot_be_changed_through_a_masked_path(m
     assert null.stat().st_mode & 0o777 == 0o666
 
 
+@lacks("runc", "1.1 binds them as they are")
+def test_mode_of_a_device_that_is_bound_from_the_host_cannot_be_changed(make, null):
+    """Where the runtime may not make devices, as inside a container, it binds those that it has."""
+    def arrange():
+        bound(null, "/dev/null")()
+        drop_bounding, mknod = 24, 27
+        checked(LIBC.prctl(drop_bounding, mknod, 0, 0, 0), "prctl")
+    make("chmod 600 /dev/null; true").run(preexec_fn=arrange, check=False)
+    assert null.stat().st_mode & 0o777 == 0o666
+
+
 @lacks("crun", "1.8 takes what is there")
 def test_masking_with_something_else_than_null(make, precious):
     """CVE-2025-31133: what lies at /dev/null is looked at before it covers a path."""
