@@ -168,11 +168,12 @@ class Stress:
 
 @dataclass
 class Kill:
-    """SIGKILL for the runtime's process, `delay` seconds after a stage of a container's life has begun."""
+    """SIGKILL for the runtime's process in a stage of a container's life, after a part of its usual time."""
     stress: Stress
     id: str
     stage: str
-    delay: float
+    part: float
+    delay = 0.0
     hit = False
 
     STAGES = ("create", "start", "run", "delete", "delete --force")
@@ -190,6 +191,7 @@ class Kill:
         self.kill(*self.stage.split(), id)
 
     def kill(self, *arguments: str):
+        self.delay = self.part * statistics.median(self.stress.seconds[arguments[0]][-AT_ONCE:])
         with tempfile.TemporaryFile() as output:
             command = [*COMMAND, "--root", str(self.stress.runtime.root), *arguments]
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
@@ -235,12 +237,8 @@ def test_containers_leave_nothing(stress):
 def test_a_killed_runtime_leaves_nothing_that_delete_does_not_remove(stress):
     """However far a command came: `delete --force` removes the container, and its id can be used again."""
     stress.live(AT_ONCE)
-    usual = {verb: statistics.median(seconds) for verb, seconds in stress.seconds.items()}
     draw = random.Random(SEED)
-    kills = []
-    for n in range(COUNT):
-        stage = draw.choice(Kill.STAGES)
-        kills.append(Kill(stress, stress.id(n), stage, draw.uniform(0, usual[stage.split()[0]])))
+    kills = [Kill(stress, stress.id(n), draw.choice(Kill.STAGES), draw.random()) for n in range(COUNT)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         wrong = [outcome for outcome in pool.map(Kill.outcome, kills) if outcome]
     hits = sum(kill.hit for kill in kills)
