@@ -34,10 +34,12 @@ public struct Bundle: Sendable {
     private static func isAbsolute(_ path: String) -> Bool { path.utf8.first == UInt8(ascii: "/") }
 
     /// The specification for a container of this name: its cgroup is named after it, unless the bundle names one.
-    func spec(for id: String) -> RuntimeSpec {
+    func spec(for id: String, usesSystemd: Bool = false) -> RuntimeSpec {
         var spec = spec
         let path = spec.linux.cgroupsPath ?? ""
-        if path.isEmpty {
+        if usesSystemd {
+            if path.isEmpty { spec.linux.cgroupsPath = ":wherry:\(id)" }
+        } else if path.isEmpty {
             spec.linux.cgroupsPath = "/\(id)"
         } else if !Self.isAbsolute(path) {
             spec.linux.cgroupsPath = "/\(path)"

@@ -96,6 +96,8 @@ struct ContainerDevices {
         file.close()
         let target = try FileDescriptor.open(at: parent, name, O_PATH | O_NOFOLLOW)
         let tree = try DetachedMount.clone(at: node.rawValue, "", recursive: false)
+        // Mode and owner stay the host's; a device is written to nevertheless.
+        try DetachedMount.makeReadOnly(tree.rawValue, recursive: false, on: device.path)
         try DetachedMount.attach(tree, to: target.rawValue, on: device.path)
     }
 

@@ -38,7 +38,7 @@ struct ContainerLaunch {
     ) throws(RuntimeError) {
         self.plan = plan
         try Cgroup.batch { () throws(RuntimeError) in
-            if let path = plan.cgroup?.path {
+            if plan.scope == nil, let path = plan.cgroup?.path {
                 _ = try stage("make cgroup \(path)") { try Cgroup.create(path: path, limits: plan.limits) }
             }
             do throws(RuntimeError) {
@@ -46,6 +46,9 @@ struct ContainerLaunch {
                 if let spec {
                     try IDMappings.write(spec.linux, to: pid)
                     try NetworkDevices.move(spec.linux, to: pid)
+                }
+                if let scope = plan.scope {
+                    try stage("make \(scope.name)") { try scope.start(pid, limits: plan.limits) }
                 }
                 // A cgroup namespace shows the group its process is in. Without one the process enters while it sets itself
                 // up, which takes as long; memory comes last, so that its limit need not leave room for the set-up.
@@ -152,7 +155,7 @@ struct ContainerLaunch {
     }
 
     private func enterCgroup(_ hierarchies: Cgroup.Hierarchies) throws(RuntimeError) {
-        guard let cgroup = plan.cgroup else { return }
+        guard let cgroup = plan.cgroup, plan.scope == nil else { return }
         try stage("move the container into cgroup \(cgroup.path)") { try cgroup.attach(pid, to: hierarchies) }
     }
 

@@ -100,9 +100,10 @@ struct ContainerMounts {
         let target = try target(mount.destination, type: "cgroup", isDirectory: true)
         let groups: [CgroupMount]
         do throws(CgroupError) {
-            groups = try spec.linux.cgroupsPath.map { path throws(CgroupError) in
-                try Cgroup(existing: path).mountsForContainer()
-            } ?? []
+            groups =
+                try spec.linux.cgroupsPath.map { path throws(CgroupError) in
+                    try Cgroup(existing: path).mountsForContainer()
+                } ?? []
         } catch {
             guard error.code == .notFound else { throw error }
             groups = []

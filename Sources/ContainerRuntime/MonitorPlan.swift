@@ -16,15 +16,24 @@ struct MonitorPlan {
     var hasOwnCgroupNamespace = false
     /// Nil for a plain user's container without limits: such a user has no groups to give.
     var cgroup: Cgroup?
+    /// Where the group is systemd's to make and to remove.
+    var scope: SystemdScope?
     var limits = CgroupLimits()
     var oomScoreAdjustment: Int?
     var log: LogFile?
 
-    init(spec: RuntimeSpec, log: LogFile?) throws(RuntimeError) {
+    init(spec: RuntimeSpec, log: LogFile?, usesSystemd: Bool = false) throws(RuntimeError) {
         guard let cgroup = spec.linux.cgroupsPath else {
             throw RuntimeError(.invalidSpec, "linux.cgroupsPath is missing")
         }
-        if geteuid() == 0 || spec.linux.resources != nil {
+        if usesSystemd {
+            guard geteuid() == 0 else {
+                throw RuntimeError(.unsupported, "systemd cgroups of a plain user are not supported: use cgroupfs")
+            }
+            let scope = try stage("make cgroup \(cgroup)") { try SystemdScope(cgroupsPath: cgroup) }
+            self.scope = scope
+            self.cgroup = try stage("make cgroup \(cgroup)") { try Cgroup(existing: scope.path) }
+        } else if geteuid() == 0 || spec.linux.resources != nil {
             self.cgroup = try stage("make cgroup \(cgroup)") { try Cgroup(existing: cgroup) }
         }
         self.log = log
@@ -72,6 +81,7 @@ extension MonitorPlan {
             "limits": limitsJSON,
             "joins": .array(joins.map { ["type": .integer(Int64($0.type)), "path": .string($0.path)] }),
         ]
+        if let scope { value["scope"] = ["slice": .string(scope.slice), "name": .string(scope.name)] }
         if let cgroup { value["cgroup"] = .string(cgroup.path) }
         if let oomScoreAdjustment { value["oomScoreAdj"] = .integer(Int64(oomScoreAdjustment)) }
         if let log {
@@ -88,6 +98,9 @@ extension MonitorPlan {
         if let path = json["cgroup"]?.stringValue {
             guard let cgroup = try? Cgroup(existing: path) else { return nil }
             self.cgroup = cgroup
+        }
+        if let slice = json["scope"]?["slice"]?.stringValue, let name = json["scope"]?["name"]?.stringValue {
+            scope = SystemdScope(slice: slice, name: name)
         }
         cloneFlags = UInt64(clamping: flags)
         hasOwnPidNamespace = json["ownPidNamespace"]?.boolValue ?? false

@@ -19,6 +19,8 @@ extension Runtime {
         public var socketDescriptors = 0
         /// The session keyring stays the caller's.
         public var keepsKeyring = false
+        /// The container's cgroup is a scope that systemd makes; `cgroupsPath` is `slice:prefix:name` then.
+        public var usesSystemd = false
         /// Leaves the container's files and cgroup behind after a run in the foreground.
         public var isKept: Bool
 
@@ -93,10 +95,11 @@ extension Runtime {
         _ body: (ContainerDirectory, RuntimeSpec, MonitorPlan, OCIState) throws(RuntimeError) -> Value
     ) throws(RuntimeError) -> Value {
         let directory = try ContainerDirectory(root: root, id: id)
-        var spec = bundle.spec(for: id)
+        var spec = bundle.spec(for: id, usesSystemd: options.usesSystemd)
         spec.process?.env += options.environment
         try Self.validate(spec)
-        let plan = try MonitorPlan(spec: spec, log: nil)
+        let plan = try MonitorPlan(spec: spec, log: nil, usesSystemd: options.usesSystemd)
+        if let scope = plan.scope { spec.linux.cgroupsPath = scope.path }
         try makeDirectory(directory)
         for name in CapabilitySet.unknown(spec.process?.capabilities) {
             try? Files.writeAll(2, Array("warning: capability \(name) is not known and not given\n".utf8))
@@ -152,6 +155,9 @@ extension Runtime {
     /// Changes the limits that `resources` names; the others stay.
     public func update(_ id: String, _ resources: RuntimeSpec.Resources) throws(RuntimeError) {
         let limits = try MonitorPlan.limits(resources: resources)
-        try stage("update container \(id)") { try cgroup(of: id).update(limits) }
+        let scope = try plan(of: existing(id)).scope
+        try stage("update container \(id)") {
+            if let scope { try scope.update(limits) } else { try cgroup(of: id).update(limits) }
+        }
     }
 }

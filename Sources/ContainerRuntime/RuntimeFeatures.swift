@@ -19,7 +19,7 @@ public enum RuntimeFeatures {
         [
             "namespaces": strings(RuntimeSpec.Namespace.Kind.allCases.map(\.rawValue).sorted()),
             "capabilities": strings(CapabilitySet.names.map { "CAP_\($0)" }),
-            "cgroup": ["v1": true, "v2": true, "systemd": false, "systemdUser": false, "rdma": true],
+            "cgroup": ["v1": true, "v2": true, "systemd": true, "systemdUser": false, "rdma": true],
             "seccomp": [
                 "enabled": true, "actions": strings(SeccompNames.actions.keys.sorted()),
                 "operators": strings(SeccompNames.operators.keys.sorted()),

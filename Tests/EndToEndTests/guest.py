@@ -39,9 +39,26 @@ for module in /lib/guest/*.ko; do insmod "$module"; done
 [ -s /root/clock ] && date -s "$(cat /root/clock)" >/dev/null
 ip link set lo up
 echo root:x:0:0:root:/root:/bin/sh > /etc/passwd
+[ -e /root/systemd ] && exec /usr/lib/systemd/systemd
 sh /root/script 2>&1
 echo "guest-exit: $?"
 poweroff -f
+"""
+
+# With systemd as the first process the script is a service of its.
+TARGET = """[Unit]
+Requires=script.service
+After=script.service
+AllowIsolate=yes
+"""
+SERVICE = """[Unit]
+DefaultDependencies=no
+[Service]
+Type=oneshot
+Environment=PATH=/bin
+ExecStart=/bin/sh -c 'sh /root/script 2>&1; echo "guest-exit: $?"; poweroff -f'
+StandardOutput=tty
+TTYPath=/dev/ttyS0
 """
 
 
@@ -67,9 +84,17 @@ def kernel() -> tuple[Path, Path]:
     return image, CACHE / "tree/lib/modules" / image.name.removeprefix("vmlinuz-")
 
 
+def libraries(program: Path) -> dict[str, str]:
+    """What a dynamic program needs, as `files` of a guest."""
+    listed = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
+    return {path: os.path.realpath(path) for path in re.findall(r"(/\S+) \(0x", listed)}
+
+
 def boot(files: dict[str, str], script: str, directory: Path, memory: int = 768, clock: str | None = None,
-         timeout: float = 240) -> str:
-    """Boots a guest with `files` (guest path: host path; directories whole), runs `script`, returns the console."""
+         timeout: float = 240, systemd: bool = False) -> str:
+    """Boots a guest with `files` (guest path: host path; directories whole), runs `script`, returns the console.
+
+    With `systemd`, which must be among the files, that is the first process, and the script is a service."""
     image, modules = kernel()
     root = directory / "initramfs"
     for sub in ("bin", "lib/guest", "root"):
@@ -82,15 +107,20 @@ def boot(files: dict[str, str], script: str, directory: Path, memory: int = 768,
         destination.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(["cp", "-a", source, str(destination)], check=True)
     (root / "root/clock").write_text(clock or "")
-    for name, text in (("init", INIT), ("bin/guest-init", GUEST_INIT), ("root/script", script)):
+    texts = {"init": INIT, "bin/guest-init": GUEST_INIT, "root/script": script}
+    if systemd:
+        texts |= {"root/systemd": "", "etc/machine-id": "", "etc/systemd/system/default.target": TARGET,
+                  "etc/systemd/system/script.service": SERVICE}
+    for name, text in texts.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-        (root / name).chmod(0o755)
+        (root / name).chmod(0o644 if name.startswith("etc/") else 0o755)
     archive = directory / "initramfs.gz"
     subprocess.run(f"find . | cpio --quiet -o -H newc | gzip -1 > {archive}", shell=True, cwd=root, check=True)
     shutil.rmtree(root)
-    command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", str(memory), "-nographic", "-no-reboot",
-               "-nic", "none", "-kernel", str(image), "-initrd", str(archive),
-               "-append", "console=ttyS0 panic=-1 quiet random.trust_cpu=on"]
+    command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", str(memory), "-nographic",
+               "-no-reboot", "-nic", "none", "-kernel", str(image), "-initrd", str(archive),
+               "-append", "console=ttyS0 panic=-1 quiet random.trust_cpu=on systemd.show_status=0"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout)
     archive.unlink()
     return done.stdout.decode(errors="replace")

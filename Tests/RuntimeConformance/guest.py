@@ -16,21 +16,16 @@ sys.path.insert(0, str(HERE.parent / "EndToEndTests"))
 import guest  # noqa: E402
 
 TOOLS = ["ip", "mount", "newgidmap", "newuidmap", "nsenter", "umount", "unshare"]
-MODULES = ["_pytest", "attr", "iniconfig", "packaging", "pluggy", "pytest"]
+MODULES = ["_pytest", "attr", "iniconfig", "packaging", "pluggy", "py", "pytest"]
 SCRIPT = """
 export PATH=/bin:/usr/bin RUNTIME='/bin/wherry runtime' CONFORMANCE_TIMEOUT=180 PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 chmod 4755 /bin/newuidmap /bin/newgidmap
 echo root:x:0: > /etc/group
 touch /etc/subuid /etc/subgid
 chmod 1777 /tmp
-cd /conformance
-python3 -m pytest -p no:cacheprovider -q -rsfE {arguments}
+cd /Tests/RuntimeConformance
+python3 -m pytest -p no:cacheprovider -q -rsfE --color=no {arguments}
 """
-
-
-def libraries(program: Path) -> set[Path]:
-    listed = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
-    return {Path(path) for path in re.findall(r"(/\S+) \(0x", listed)}
 
 
 def files(wherry: str, stage: Path) -> dict[str, str]:
@@ -45,13 +40,14 @@ def files(wherry: str, stage: Path) -> dict[str, str]:
         programs.append(path)
     for name in MODULES:
         found[f"/usr/lib/python3/dist-packages/{name}"] = f"/usr/lib/python3/dist-packages/{name}"
-    for path in set().union(*map(libraries, programs)):
-        found[str(path)] = str(path.resolve())
+    for program in programs:
+        found |= guest.libraries(program)
     suite = stage / "conformance"
     suite.mkdir()
     for path in HERE.glob("*.py"):
-        shutil.copy(path, suite)
-    found["/conformance"] = str(suite)
+        if path.name != "test_threat_model.py":  # of the tree, not of a runtime
+            shutil.copy(path, suite)
+    found["/Tests/RuntimeConformance"] = str(suite)
     return found
 
 

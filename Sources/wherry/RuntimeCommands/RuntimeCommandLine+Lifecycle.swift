@@ -27,6 +27,7 @@ extension RuntimeCommandLine {
             pidFile: arguments["pid-file"], consoleSocket: arguments["console-socket"],
             preservedDescriptors: try arguments.number("preserve-fds") ?? 0, isKept: arguments.has("keep"))
         options.keepsKeyring = arguments.has("no-new-keyring")
+        options.usesSystemd = usesSystemd
         guard (0...1024).contains(options.preservedDescriptors) else {
             throw RuntimeArguments.UsageError(description: "--preserve-fds is a number from 0 to 1024")
         }

@@ -8,6 +8,7 @@ import Linux
 struct RuntimeCommandLine {
     let runtime: Runtime
     let log: RuntimeLog
+    let usesSystemd: Bool
 
     /// The exit status, nil when the arguments ask for another face of the program.
     static func runIfRequested(_ arguments: [String]) -> Int32? {
@@ -23,15 +24,14 @@ struct RuntimeCommandLine {
                 print(usage)
                 return global.has("help") ? 0 : 2
             }
-            guard !global.has("systemd-cgroup"), global["cgroup-manager"] ?? "cgroupfs" == "cgroupfs" else {
-                throw RuntimeArguments.UsageError(
-                    description:
-                        "systemd cgroups are not supported: use the cgroupfs driver (\"native.cgroupdriver=cgroupfs\")")
+            let manager = global["cgroup-manager"] ?? (global.has("systemd-cgroup") ? "systemd" : "cgroupfs")
+            guard ["cgroupfs", "systemd"].contains(manager) else {
+                throw RuntimeArguments.UsageError(description: "--cgroup-manager is cgroupfs or systemd")
             }
             let line = RuntimeCommandLine(
                 runtime: Runtime(
                     root: try DaemonDirectories.absolute(global["root"] ?? defaultRoot), executable: nil),
-                log: log)
+                log: log, usesSystemd: manager == "systemd")
             return try line.run(verb, &rest)
         } catch let error as RuntimeArguments.UsageError {
             log.error("\(error)")
