@@ -139,7 +139,6 @@ def granted_ids(place):
         subprocess.run(["umount", path], check=True)
 
 
-@lacks("runc", "1.1 wants setgroups allowed by newgidmap first")
 def test_plain_user_maps_several_ranges(make, rootless, granted_ids):
     """Further ids come from /etc/subuid and /etc/subgid, by newuidmap and newgidmap."""
     c = owned(make("cat /proc/self/uid_map /proc/self/gid_map; touch /tmp/x && chown 5:6 /tmp/x && stat -c '%u %g' /tmp/x"))
