@@ -55,7 +55,7 @@ conformance: setup static ## the OCI runtime specification, statement by stateme
 	@MACHINE_ONLY=1 Tests/RuntimeConformance/run.sh "$(STATIC) runtime"
 
 soak: setup static ## the same with the long runs in full length
-	@Tests/RuntimeConformance/run.sh "$(STATIC) runtime" crun runc
+	@WHERRY_SOAK=1 Tests/RuntimeConformance/run.sh "$(STATIC) runtime" crun runc
 	@WHERRY_SOAK=1 Tests/EndToEndTests/run.sh $(STATIC)
 
 fuzz: ## a minute for each parser of outside bytes (FUZZ_SECONDS=n for longer)
