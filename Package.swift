@@ -21,6 +21,11 @@ let startSettings =
             ["-Xfrontend", "-disable-concrete-type-metadata-mangled-name-accessors"], .when(configuration: .release))
     ]
 
+/// The shipped file is linked by a linker of our own (deploy/static/build-wherry.sh).
+let staticLinker: [LinkerSetting] =
+    Context.environment["WHERRY_STATIC"] == nil
+    ? [] : [.unsafeFlags(["-Xclang-linker", "--ld-path=\(Context.packageDirectory)/deploy/static/ld.py"])]
+
 func capability(
     _ name: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = settings
 ) -> Target {
@@ -40,6 +45,7 @@ extension Target.Dependency {
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
     static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let cryptoExtras = product(name: "CryptoExtras", package: "swift-crypto")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
@@ -80,6 +86,7 @@ let package = Package(
         library("CSeccomp", "libseccomp", "libseccomp-dev"),
         library("CArchive", "libarchive", "libarchive-dev"),
         library("CYAML", "yaml-0.1", "libyaml-dev"),
+        library("CZlib", "zlib", "zlib1g-dev"),
 
         // Leaves: know nothing of the product.
         capability("JSON", settings: startSettings),
@@ -88,6 +95,7 @@ let package = Package(
         capability("SQLite", ["CSQLite"]),
         capability("OCI", ["JSON"], settings: startSettings),
         capability("Identity", [.crypto, .swiftASN1, .x509]),
+        capability("Streams", ["CZlib", .crypto, .nioCore]),
         capability("Telemetry", ["JSON", "Linux", .logging]),
 
         // Containers.
@@ -96,8 +104,8 @@ let package = Package(
         capability(
             "Images",
             [
-                "CArchive", "JSON", "Linux", "OCI", "SQLite", .asyncHTTPClient, .crypto, .logging, .nioCore, .nioPosix,
-                .nioSSL,
+                "CArchive", "JSON", "Linux", "OCI", "SQLite", .asyncHTTPClient, .crypto, .cryptoExtras, .logging,
+                .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
             ]),
         capability("ContainerEngine", ["Cgroups", "ContainerRuntime", "JSON", "Linux", "OCI", .logging]),
 
@@ -105,6 +113,7 @@ let package = Package(
         capability("Resources", ["JSON"]),
         capability("ResourceStore", ["JSON", "Linux", "Resources", "SQLite", .logging]),
         capability("Workloads", ["JSON", "ResourceStore", "Resources", .logging, .serviceLifecycle]),
+        capability("Access", ["JSON", "Linux", "ResourceStore", "Resources", .crypto, .logging, .serviceLifecycle]),
         capability(
             "NodeAgent",
             [
@@ -128,6 +137,13 @@ let package = Package(
                 .logging, .serviceLifecycle,
             ]),
 
+        capability(
+            "Bundles",
+            [
+                "DeviceLink", "FleetProtocol", "Images", "JSON", "Linux", "OCI", "ResourceStore", "Resources", "SQLite",
+                .crypto, .logging, .serviceLifecycle,
+            ]),
+
         // HTTP faces: translate, never decide.
         capability(
             "HTTPServing",
@@ -139,25 +155,31 @@ let package = Package(
         capability(
             "KubernetesAPI",
             [
-                "HTTPServing", "JSON", "Linux", "ResourceStore", "Resources", "YAML", .httpTypes, .hummingbird,
-                .logging,
-                .nioCore,
+                "Access", "HTTPServing", "JSON", "Linux", "ResourceStore", "Resources", "Streams", "YAML", .httpTypes,
+                .hummingbird, .logging, .nioCore, .serviceLifecycle,
             ]),
         capability(
             "DockerAPI",
-            ["HTTPServing", "Images", "JSON", "Linux", "OCI", .httpTypes, .hummingbird, .logging, .nioCore]),
+            [
+                "ContainerEngine", "HTTPServing", "Images", "JSON", "Linux", "OCI", .httpTypes, .hummingbird, .logging,
+                .nioCore,
+            ]),
+        capability(
+            "RegistryAPI",
+            ["HTTPServing", "Images", "JSON", "OCI", .httpTypes, .hummingbird, .logging, .nioCore]),
 
         .executableTarget(
             name: "wherry",
             dependencies: [
-                "Cgroups", "ContainerEngine", "ContainerRuntime", "DeviceLink", "DockerAPI", "FleetProtocol",
-                "HTTPServing", "Hub",
-                "Identity", "Images", "JSON", "KubernetesAPI", "Linux", "NodeAgent", "OCI", "ResourceStore",
-                "Resources",
+                "Access", "Bundles", "Cgroups", "ContainerEngine", "ContainerRuntime", "DeviceLink", "DockerAPI",
+                "FleetProtocol", "HTTPServing", "Hub",
+                "Identity", "Images", "JSON", "KubernetesAPI", "Linux", "NodeAgent", "OCI", "RegistryAPI",
+                "ResourceStore", "Resources",
                 "Telemetry", "Workloads", "YAML", .argumentParser, .asyncHTTPClient, .crypto, .httpTypes, .hummingbird,
                 .logging, .nioCore, .nioHTTP1, .nioPosix, .serviceLifecycle, .unixSignals,
             ],
-            swiftSettings: startSettings),
+            swiftSettings: startSettings,
+            linkerSettings: staticLinker),
 
         // The runtime's hidden verbs alone: what ContainerRuntimeTests start as monitor.
         .executableTarget(
@@ -167,8 +189,10 @@ let package = Package(
         // Tests of each capability; Tests/EndToEndTests drives the shipped binary and is not a SwiftPM target.
         tests("JSONTests", ["JSON"]),
         tests("YAMLTests", ["JSON", "YAML"]),
+        tests("AccessTests", ["Access", "JSON", "Linux", "ResourceStore", "Resources", .logging]),
         tests("LinuxTests", ["Linux"]),
         tests("SQLiteTests", ["SQLite"]),
+        tests("StreamsTests", ["CZlib", "Streams", .nioCore]),
         tests("OCITests", ["JSON", "OCI"]),
         tests("IdentityTests", ["Identity"]),
         tests("CgroupsTests", ["Cgroups", "Linux"]),
@@ -194,6 +218,12 @@ let package = Package(
                 "SQLite", .crypto, .logging,
             ]),
         tests(
+            "BundlesTests",
+            [
+                "Bundles", "FleetProtocol", "Images", "JSON", "Linux", "OCI", "ResourceStore", "Resources", "SQLite",
+                .crypto, .logging,
+            ]),
+        tests(
             "HubTests",
             [
                 "FleetProtocol", "Hub", "Identity", "JSON", "Linux", "MQTT", "ResourceStore", "Resources", "SQLite",
@@ -201,7 +231,13 @@ let package = Package(
             ]),
         tests(
             "KubernetesAPITests",
-            ["HTTPServing", "JSON", "KubernetesAPI", "Linux", "ResourceStore", "Resources", .hummingbird, .logging]),
+            [
+                "Access", "HTTPServing", "JSON", "KubernetesAPI", "Linux", "ResourceStore", "Resources", "Streams",
+                .hummingbird, .logging, .nioCore,
+            ]),
+        tests(
+            "RegistryAPITests",
+            ["HTTPServing", "Images", "JSON", "Linux", "OCI", "RegistryAPI", .hummingbird, .logging, .nioCore]),
     ]
 )
 
@@ -210,6 +246,10 @@ if Context.environment["WHERRY_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
             name: "fuzz",
-            dependencies: ["ContainerRuntime", "FleetProtocol", "JSON", "Linux", "OCI", "Resources", "YAML"],
+            dependencies: [
+                "Bundles", "ContainerRuntime", "FleetProtocol", "Images", "JSON", "Linux", "OCI", "Resources",
+                "Streams",
+                "YAML", .nioCore,
+            ],
             path: "Tests/Fuzz/Sources", swiftSettings: settings))
 }

@@ -6,8 +6,8 @@ set -euo pipefail
 build=(build-essential pkg-config dpkg-dev python3 libsqlite3-dev libssl-dev libmosquitto-dev libcgroup-dev
     libseccomp-dev libarchive-dev zlib1g-dev libzstd-dev libyaml-dev)
 run=(mosquitto busybox-static ca-certificates curl)
-test=(shellcheck file jq iproute2 cpio strace mosquitto-clients docker-registry skopeo umoci crun runc prometheus
-    qemu-system-x86 python3-pytest openssl kmod uidmap)
+test=(shellcheck file jq iproute2 cpio e2fsprogs strace mosquitto-clients docker-registry skopeo umoci crun runc prometheus
+    qemu-system-x86 python3-pip python3-pytest python3-docker openssl kmod uidmap)
 
 case ${1:-all} in
 run) wanted=("${build[@]}" "${run[@]}") ;;

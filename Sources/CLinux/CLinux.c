@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <sys/timex.h>
 #include <sys/auxv.h>
 
 #include <errno.h>
@@ -364,6 +365,21 @@ int wherry_connect_unix(const char *path) {
     errno = error;
     return -1;
 }
+int wherry_listen_unix(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    strcpy(address.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -1;
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 8) == 0) return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
 int wherry_socket_pair(int *ends) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends); }
 int wherry_send_descriptor(int socket, int fd, const void *data, size_t length) {
     union {
@@ -465,6 +481,10 @@ void wherry_malloc_trim(void) {
 #ifdef __GLIBC__
     malloc_trim(0);
 #endif
+}
+int wherry_clock_is_kept(void) {
+    struct timex state = {.modes = 0};
+    return adjtimex(&state) >= 0 && !(state.status & STA_UNSYNC);
 }
 void wherry_configure_name_service(void) {
 #ifdef __GLIBC__

@@ -12,20 +12,22 @@ extension Cgroup {
     /// on v1 a frozen process does not die, and a group that stayed frozen could not be removed.
     public func kill() throws(CgroupError) {
         let mounts = try CgroupMounts.read()
-        guard let directory = try processDirectory(mounts) else { return }
-        if mounts.layout == .v2, V2Gap.kill(directory) { return }
+        let directories = processDirectories(mounts)
+        if mounts.layout == .v2, let directory = directories.first, V2Gap.kill(directory) { return }
         let freezer = try? Freezer(self, mounts)
-        guard freezer?.isFrozen == true || !Self.processes(below: directory).isEmpty else { return }
-        LibCgroup.batch { kill(below: directory, freezer) }
+        guard freezer?.isFrozen == true || directories.contains(where: { !Self.processes(below: $0).isEmpty }) else {
+            return
+        }
+        LibCgroup.batch { kill(below: directories, freezer) }
     }
 
-    private func kill(below directory: String, _ freezer: Freezer?) {
+    private func kill(below directories: [String], _ freezer: Freezer?) {
         try? freezer?.freeze(milliseconds: 200)
         defer { try? freezer?.thaw() }
         var seen: Set<pid_t> = []
         // Frozen, one round is all; where that failed, rounds go on while new processes appear.
         for _ in 0..<64 {
-            let fresh = Self.processes(below: directory).filter { seen.insert($0).inserted }
+            let fresh = directories.flatMap(Self.processes).filter { seen.insert($0).inserted }
             for pid in fresh { _ = Linux.kill(pid, SIGKILL) }
             if fresh.isEmpty { break }
         }
@@ -43,6 +45,13 @@ extension Cgroup {
             }
         }
         return directoriesV1(mounts).first?.directory
+    }
+
+    /// All directories whose `cgroup.procs` lists processes of the group: on v1 each hierarchy has its own, and a process
+    /// whose move was cut short is in some of them only.
+    private func processDirectories(_ mounts: CgroupMounts) -> [String] {
+        let unified = [mounts.unified].compactMap(\.self).map { $0 + path }.filter(ControlFile.exists)
+        return directoriesV1(mounts).map(\.directory) + unified
     }
 
     static func processes(below directory: String) -> [pid_t] {

@@ -1,3 +1,4 @@
+public import ContainerRuntime
 public import OCI
 
 /// A container as its user describes it; ``Engine`` turns it into an OCI runtime configuration.
@@ -22,6 +23,9 @@ public struct ContainerRequest: Sendable {
     /// Kept in the container's annotations, and so found again after a restart of the agent.
     public var labels: [String: String] = [:]
     public var log: LogDestination?
+    public var input: ContainerInput = .none
+    /// Whether its three streams are a terminal.
+    public var hasTerminal = false
     /// Digest of the image's config; found again in ``ContainerRecord/imageID``.
     public var imageID = ""
 

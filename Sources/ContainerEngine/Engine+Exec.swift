@@ -33,7 +33,7 @@ extension Engine {
     }
 
     /// The container's first process, from the configuration it was made with.
-    private static func process(of id: String, _ runtime: Runtime) throws -> RuntimeSpec.Process {
+    static func process(of id: String, _ runtime: Runtime) throws -> RuntimeSpec.Process {
         let path = try runtime.state(id).bundle + "/config.json"
         let spec = try RuntimeSpec.decode(JSONValue(parsing: Files.read(path)))
         guard let process = spec.process else {

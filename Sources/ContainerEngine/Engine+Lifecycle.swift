@@ -20,6 +20,7 @@ extension Engine {
         }
         let runtime = runtime
         let log = request.log
+        let input = request.input
         let isKnown = entries(id) != nil
         let created = try await onStartLane {
             do {
@@ -30,7 +31,8 @@ extension Engine {
                     try Files.makeDirectories(String(log.path[..<slash]))
                 }
                 let options = Runtime.CreateOptions(
-                    log: log.map { LogFile(path: $0.path, maxBytes: $0.maxBytes, maxFiles: $0.maxFiles) })
+                    log: log.map { LogFile(path: $0.path, maxBytes: $0.maxBytes, maxFiles: $0.maxFiles) },
+                    input: input)
                 return try MonitorHandle.made(runtime.create(id: id, spec: spec, options: options))
             } catch {
                 try? Self.clear(id, storage, runtime)

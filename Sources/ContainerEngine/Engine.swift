@@ -36,9 +36,9 @@ public actor Engine {
         let ended = OneShot()
     }
 
-    private struct WatchRequest: Sendable {
-        let id: String
-        let monitor: MonitorHandle
+    private enum WatchRequest: Sendable {
+        case monitor(MonitorHandle, of: String)
+        case exec(Runtime.ExecHandle, of: String, program: String, ExecEnd)
     }
 
     /// - Parameters:
@@ -73,12 +73,18 @@ public actor Engine {
         return request
     }
 
-    /// Watches the containers' monitors until cancelled. Runs once, beside everything else.
+    /// Watches the containers' monitors and the commands in them until cancelled. Runs once, beside everything else.
     public func run() async {
         let requests = watchRequests
         await withDiscardingTaskGroup { group in
             for await request in requests {
-                group.addTask { await self.watch(request) }
+                group.addTask {
+                    switch request {
+                    case .monitor(let monitor, let id): await self.watch(monitor, of: id)
+                    case .exec(let handle, let id, let program, let end):
+                        await self.collect(handle, of: id, program, end)
+                    }
+                }
             }
             group.cancelAll()
         }
@@ -128,14 +134,19 @@ extension Engine {
 extension Engine {
     /// Has the monitor's end noticed; `run()` does the waiting.
     func watchMonitor(of id: String, _ monitor: MonitorHandle) {
-        requestWatch.yield(WatchRequest(id: id, monitor: monitor))
+        requestWatch.yield(.monitor(monitor, of: id))
     }
 
-    private func watch(_ request: WatchRequest) async {
-        await watcher.waitForExit(ofPid: request.monitor.pid, pidfd: request.monitor.pidfd)
+    /// Has a command collected when it has ended.
+    func watchExec(_ handle: Runtime.ExecHandle, of id: String, _ program: String, _ end: ExecEnd) {
+        requestWatch.yield(.exec(handle, of: id, program: program, end))
+    }
+
+    private func watch(_ monitor: MonitorHandle, of id: String) async {
+        await watcher.waitForExit(ofPid: monitor.pid, pidfd: monitor.pidfd)
         guard !Task.isCancelled else { return }
-        request.monitor.reap()
-        await collect(request.id)
+        monitor.reap()
+        await collect(id)
     }
 
     /// Reads what the monitor wrote. A monitor that ended without a word was killed: its container is ended, too.

@@ -15,6 +15,7 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         public static let startFailed = Code(rawValue: "startFailed")
         public static let stopFailed = Code(rawValue: "stopFailed")
         public static let execFailed = Code(rawValue: "execFailed")
+        public static let attachFailed = Code(rawValue: "attachFailed")
         public static let sandboxFailed = Code(rawValue: "sandboxFailed")
         public static let storage = Code(rawValue: "storage")
     }

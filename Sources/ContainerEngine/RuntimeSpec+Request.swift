@@ -43,10 +43,12 @@ extension RuntimeSpec {
         guard directory.hasPrefix("/") else {
             throw EngineError(.invalidRequest, "the working directory \"\(directory)\" isn't an absolute path")
         }
-        return Process(
+        var process = Process(
             args: arguments, env: environment(request), cwd: directory, user: try user(request),
             capabilities: try capabilities(request.security),
             noNewPrivileges: request.security.allowsPrivilegeEscalation || request.security.isPrivileged ? nil : true)
+        if request.hasTerminal { process.terminal = true }
+        return process
     }
 
     /// The image's variables, then PATH and HOSTNAME where missing, then the request's.
@@ -59,6 +61,7 @@ extension RuntimeSpec {
         }
         set("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         set("HOSTNAME=\(request.sandbox.hostname)")
+        if request.hasTerminal { set("TERM=xterm") }
         for entry in request.root.config.env ?? [] { set(entry) }
         for entry in request.environment { set(entry) }
         return order.compactMap { values[$0] }

@@ -19,7 +19,7 @@ struct ContainerDirectory: Sendable {
     /// For the monitor, which is given the path.
     init(path: String) {
         self.path = path
-        id = path.split(separator: "/").last.map(String.init) ?? path
+        id = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[path.utf8.index(after: $0)...]) } ?? path
     }
 
     /// The runtime specification.
@@ -32,6 +32,8 @@ struct ContainerDirectory: Sendable {
     var start: String { path + "/start" }
     /// FIFO: the monitor's answer to it.
     var started: String { path + "/started" }
+    /// Socket: a connection is given the container's streams.
+    var attach: String { path + "/attach" }
     /// Where the root file system is mounted, in the container's mount namespace only.
     var rootMount: String { path + "/rootfs" }
     var runtimeRoot: String { String(path.dropLast(id.utf8.count + 1)) }

@@ -14,7 +14,8 @@ struct ContainerInit {
         var preserved: [Int32] = []
         var gate: Int32
         var report: Int32
-        /// Takes the place of `report` at the start gate: whoever opens the gate reads there.
+        /// For a process that outlives its launcher: what takes the place of `gate` and of `report` then.
+        var startGate: Int32?
         var answer: Int32?
         /// A connected socket for the terminal's master.
         var console: Int32?
@@ -23,13 +24,19 @@ struct ContainerInit {
         /// Detached mounts that the launcher has made, by their position in the specification.
         var mounts: [Int: Int32] = [:]
         var keepsKeyring = false
+
+        /// The line to whoever opens the start gate.
+        var laterChannel: SetupChannel? {
+            guard let startGate, let answer else { return nil }
+            return SetupChannel(gate: startGate, report: answer)
+        }
     }
 
     private let directory: ContainerDirectory
     private let spec: RuntimeSpec
     private let state: OCIState?
     private let console: Int32?
-    private let answer: Int32?
+    private let startGate: SetupChannel?
     private let mounts: [Int: Int32]
     private var channel: SetupChannel
 
@@ -51,7 +58,7 @@ struct ContainerInit {
             if !descriptors.keepsKeyring { _ = wherry_join_session_keyring("_ses.\(directory.id)") }
             let spec = if let spec { spec } else { try readSpec(directory) }
             var process = ContainerInit(
-                directory: directory, spec: spec, state: state, console: kept.console, answer: kept.answer,
+                directory: directory, spec: spec, state: state, console: kept.console, startGate: kept.laterChannel,
                 mounts: kept.mounts, channel: channel)
             try process.setUp()
         } catch {
@@ -91,16 +98,8 @@ struct ContainerInit {
         }
         try launcher.takeIdentity()
         _ = wherry_prctl(Kernel.Process.setDumpable, 0, 0, 0, 0)  // until the program runs (CVE-2016-9962)
-        // Once it is told that all is ready the launcher may end, and must not take this process along.
-        if answer != nil { _ = wherry_prctl(Kernel.Process.setParentDeathSignal, 0, 0, 0, 0) }
         try channel.send(SetupChannel.ready)
-        if let answer {
-            // Whoever opens the gate reads there.
-            try stage("wait at the start gate") {
-                try systemCall("dup3") { wherry_dup3(answer, channel.report, 1) }
-                try systemCall("close") { close(answer) }
-            }
-        }
+        if let startGate { try outliveLauncher(startGate) }
         do throws(RuntimeError) {
             try channel.expect(SetupChannel.start)
             if let state, let hooks = spec.hooks?.startContainer {
@@ -110,6 +109,14 @@ struct ContainerInit {
         } catch {
             channel.fail(error)
         }
+    }
+
+    /// Until the launcher has recorded the container its end is this process's, too: nobody else knows of it.
+    private mutating func outliveLauncher(_ startGate: SetupChannel) throws(RuntimeError) {
+        try channel.expect(SetupChannel.recorded)
+        close(channel.gate)
+        close(channel.report)
+        channel = startGate
     }
 
     /// In a user namespace the mapped root is who may set things up.
@@ -182,7 +189,8 @@ struct ContainerInit {
         let mounts = descriptors.mounts.sorted { $0.key < $1.key }
         let others =
             [
-                descriptors.gate, descriptors.report, descriptors.answer, descriptors.console, descriptors.listener,
+                descriptors.gate, descriptors.report, descriptors.startGate, descriptors.answer, descriptors.console,
+                descriptors.listener,
             ].compactMap(\.self) + mounts.map(\.value)
         let given = descriptors.standard + descriptors.preserved
         try arrange(given + others, keepingOnExec: given.count)
@@ -194,8 +202,8 @@ struct ContainerInit {
         }
         var kept = Descriptors(
             standard: [0, 1, 2], gate: position(descriptors.gate) ?? -1, report: position(descriptors.report) ?? -1,
-            answer: position(descriptors.answer), console: position(descriptors.console),
-            listener: position(descriptors.listener))
+            startGate: position(descriptors.startGate), answer: position(descriptors.answer),
+            console: position(descriptors.console), listener: position(descriptors.listener))
         for mount in mounts { kept.mounts[mount.key] = position(mount.value) }
         return kept
     }

@@ -23,18 +23,21 @@ struct ContainerLaunch {
         var console: Int32?
         /// The session keyring stays the launcher's.
         var keepsKeyring = false
-        /// Whether the start gate is opened by another process, through the container's two FIFOs.
+        /// Whether the container outlives its launcher (`release`) and its start gate is opened by another process, through
+        /// the container's two FIFOs.
         var isDetached = false
     }
 
     /// Brings a container to its start gate. After an error nothing is left of it.
     ///
+    /// When this process is killed before it has released the container, the container's process ends by itself.
     /// - Parameters:
     ///   - spec: nil has the set-up read it from the container's directory.
     ///   - state: what hooks are told; nil runs none.
+    ///   - record: writes down which process it is, before that does anything.
     init(
         _ directory: ContainerDirectory, plan: MonitorPlan, spec: RuntimeSpec? = nil, state: OCIState? = nil,
-        _ connections: Connections
+        _ connections: Connections, record: (pid_t) throws(RuntimeError) -> Void = { _ throws(RuntimeError) in }
     ) throws(RuntimeError) {
         self.plan = plan
         try Cgroup.batch { () throws(RuntimeError) in
@@ -43,6 +46,7 @@ struct ContainerLaunch {
             }
             do throws(RuntimeError) {
                 try clone(directory, spec, state, connections)
+                try record(pid)
                 if let spec {
                     try IDMappings.write(spec.linux, to: pid)
                     try NetworkDevices.move(spec.linux, to: pid)
@@ -67,6 +71,13 @@ struct ContainerLaunch {
         }
     }
 
+    /// One that this process launched and started before.
+    init(running pid: pid_t, pidfd: Int32, _ plan: MonitorPlan) {
+        self.pid = pid
+        self.pidfd = pidfd
+        self.plan = plan
+    }
+
     /// Opens the start gate; throws when the program cannot be run, and the process has ended or is about to.
     mutating func openGate() throws(RuntimeError) {
         defer { disconnect() }
@@ -77,8 +88,14 @@ struct ContainerLaunch {
     /// Whether the kernel ended a process of the container for its memory limit.
     var sawOutOfMemory: Bool { ((try? plan.cgroup?.oomKillCount()) ?? 0) > 0 }
 
-    /// Leaves the container to whoever opens its gate.
-    func disconnect() {
+    /// Leaves a container that is recorded to whoever opens its gate.
+    func release() throws(RuntimeError) {
+        try stage("leave the container at its start gate") { try Files.writeAll(gate, [SetupChannel.recorded]) }
+        disconnect()
+        close(pidfd)
+    }
+
+    private func disconnect() {
         close(report)
         close(gate)
     }
@@ -112,9 +129,10 @@ struct ContainerLaunch {
                 return NamespaceClone.Join(type: join.type, descriptor: file.release())
             }
             defer { for join in joins { close(join.descriptor) } }
-            let gate = try connections.isDetached ? Self.fifo(directory.start) : Self.pipe()
-            let answer = try connections.isDetached ? Self.fifo(directory.started).reader : nil
+            let gate = try Self.pipe()
             let report = try Self.pipe()
+            let startGate = try connections.isDetached ? Self.fifo(directory.start) : nil
+            let answer = try connections.isDetached ? Self.fifo(directory.started) : nil
             // The process must not be looked into by whoever shares its pid namespace (CVE-2016-9962). In a user namespace
             // of its own it is safe, and a plain user must write its maps.
             if flags & UInt64(WHERRY_CLONE_NEWUSER) == 0 {
@@ -124,20 +142,14 @@ struct ContainerLaunch {
             defer { for mount in mapped.values { close(mount) } }
             let (pid, pidfd) = try NamespaceClone.clone(flags, joins)
             if pid == 0 {
-                // Until the container is ready nobody else knows of this process.
-                if connections.isDetached {
-                    _ = wherry_prctl(Kernel.Process.setParentDeathSignal, UInt(SIGKILL), 0, 0, 0)
-                }
                 ContainerInit.run(
                     directory, spec: spec, state: state, joins: joins,
                     ContainerInit.Descriptors(
                         standard: connections.standard, preserved: connections.preserved, gate: gate.reader,
-                        report: report.writer, answer: answer, console: connections.console, mounts: mapped,
-                        keepsKeyring: connections.keepsKeyring))
+                        report: report.writer, startGate: startGate, answer: answer, console: connections.console,
+                        mounts: mapped, keepsKeyring: connections.keepsKeyring))
             }
-            if gate.reader != gate.writer { close(gate.reader) }
-            if let answer { close(answer) }
-            close(report.writer)
+            for descriptor in [gate.reader, report.writer, startGate, answer].compactMap(\.self) { close(descriptor) }
             return (pid, pidfd, gate.writer, report.reader)
         }
     }
@@ -149,9 +161,8 @@ struct ContainerLaunch {
     }
 
     /// Open for both, so that neither opening nor reading waits for another process.
-    private static func fifo(_ path: String) throws(SystemError) -> (reader: Int32, writer: Int32) {
-        let file = try FileDescriptor.open(path, O_RDWR).release()
-        return (file, file)
+    private static func fifo(_ path: String) throws(SystemError) -> Int32 {
+        try FileDescriptor.open(path, O_RDWR).release()
     }
 
     private func enterCgroup(_ hierarchies: Cgroup.Hierarchies) throws(RuntimeError) {

@@ -22,8 +22,13 @@ struct ContainerLog {
 
     init(_ options: LogFile) throws(SystemError) {
         self.options = options
-        try Files.makeDirectories(Files.directory(of: options.path), mode: 0o755)
         try openFile()
+    }
+
+    /// Sees that the log can be written, and is there from the beginning.
+    static func makeFile(_ options: LogFile) throws(SystemError) {
+        try Files.makeDirectories(Files.directory(of: options.path), mode: 0o755)
+        close(try ContainerLog(options).file)
     }
 
     /// Takes what was read from a stream.

@@ -2,7 +2,8 @@ import JSON
 import Linux
 import OCI
 
-/// The helper process of an `exec` whose output is collected: it waits for the process, and reports how it ended.
+/// The helper process of an `exec`: it waits for the process, and reports how it ended and, unless the process is connected to
+/// descriptors of the caller's, what it wrote.
 enum ExecProcess {
     static let outputLimit = 10 << 10
 
@@ -13,8 +14,9 @@ enum ExecProcess {
         let caller = FileDescriptor(adopting: RuntimeProcess.reportDescriptor)
         _ = wherry_fcntl_integer(caller.rawValue, F_SETFD, FD_CLOEXEC)
         do {
-            let (process, timeout) = try readRequest()
-            let (header, output) = try run(process, in: directory, timeout: timeout)
+            let request = try readRequest()
+            let (header, output) =
+                try request.isConnected ? (runConnected(request, in: directory), []) : run(request, in: directory)
             try? caller.writeAll(header.serialized() + [UInt8(ascii: "\n")] + output)
             return 0
         } catch {
@@ -23,30 +25,69 @@ enum ExecProcess {
         }
     }
 
-    private static func readRequest() throws(RuntimeError) -> (RuntimeSpec.Process, timeout: Int?) {
+    private struct Request {
+        let process: RuntimeSpec.Process
+        /// Whether descriptors 0, 1 and 2 are the process's.
+        let isConnected: Bool
+        let hasConsole: Bool
+        /// Milliseconds.
+        let timeout: Int?
+    }
+
+    private static func readRequest() throws(RuntimeError) -> Request {
         let file = FileDescriptor(adopting: RuntimeProcess.requestDescriptor)
         return try stage("read the request") {
             let request = try JSONValue(parsing: file.readToEnd(limit: 4 << 20))
             guard let process = request["process"] else {
                 throw RuntimeError(.invalidSpec, "the request names no process")
             }
-            return (try process.decode(), request["timeout"]?.intValue)
+            return Request(
+                process: try process.decode(), isConnected: request["connected"]?.boolValue ?? false,
+                hasConsole: request["console"]?.boolValue ?? false, timeout: request["timeout"]?.intValue)
+        }
+    }
+
+    /// The process outlives its caller's interest: whoever is not there any more has closed its ends, and that is all.
+    private static func runConnected(
+        _ request: Request, in directory: ContainerDirectory
+    ) throws(RuntimeError) -> JSONValue {
+        let console = request.hasConsole ? RuntimeProcess.consoleDescriptor : nil
+        if let console { _ = wherry_fcntl_integer(console, F_SETFD, FD_CLOEXEC) }
+        let process = try ExecLaunch(
+            request.process, in: directory, ContainerLaunch.Connections(standard: [0, 1, 2], console: console)
+        ).pid
+        // The streams end with the process, so nobody else may hold them.
+        try stage("leave the streams to the process") {
+            let null = try FileDescriptor.open("/dev/null", O_RDWR)
+            for number: Int32 in 0...2 { try systemCall("dup3") { wherry_dup3(null.rawValue, number, 0) } }
+            if let console { close(console) }
+        }
+        var header: JSONValue = [:]
+        record(ChildProcess.wait(process), in: &header)
+        return header
+    }
+
+    private static func record(_ status: ExitStatus?, in header: inout JSONValue) {
+        switch status {
+        case .signaled(let signal): header["signal"] = .integer(Int64(signal))
+        case .exited(let status): header["status"] = .integer(Int64(status))
+        case nil: header["status"] = -1
         }
     }
 
     private static func run(
-        _ process: RuntimeSpec.Process, in directory: ContainerDirectory, timeout: Int?
+        _ request: Request, in directory: ContainerDirectory
     ) throws(RuntimeError) -> (JSONValue, [UInt8]) {
         try stage("exec") {
             let null = try FileDescriptor.open("/dev/null", O_RDWR)
             var output = try FileDescriptor.pipe()
             let launch = try ExecLaunch(
-                process, in: directory,
+                request.process, in: directory,
                 ContainerLaunch.Connections(
                     standard: [null.rawValue, output.writer.rawValue, output.writer.rawValue]))
             // Only the process holds this end now, so its end is the end of the output.
             output.writer = try FileDescriptor.open("/dev/null", O_WRONLY)
-            return follow(launch, output.reader, timeout: timeout)
+            return follow(launch, output.reader, timeout: request.timeout)
         }
     }
 
@@ -92,11 +133,7 @@ enum ExecProcess {
         }
         while readOutput() {}
         var header: JSONValue = ["timedOut": .bool(timedOut)]
-        switch ChildProcess.wait(process) {
-        case .signaled(let signal): header["signal"] = .integer(Int64(signal))
-        case .exited(let status): header["status"] = .integer(Int64(status))
-        case nil: header["status"] = -1
-        }
+        record(ChildProcess.wait(process), in: &header)
         return (header, collected)
     }
 }

@@ -68,10 +68,14 @@ enum IDMappedMounts {
     private static func namespace(
         _ uids: [RuntimeSpec.IDMapping], _ gids: [RuntimeSpec.IDMapping]
     ) throws(SystemError) -> FileDescriptor {
+        // Its end, by whatever cause, is that of the holder.
+        let life = try FileDescriptor.pipe()
         let holder = try systemCall("clone3") { wherry_clone3(UInt64(WHERRY_CLONE_NEWUSER), nil, -1) }
         if holder == 0 {
-            _ = wherry_prctl(Kernel.Process.setParentDeathSignal, UInt(SIGKILL), 0, 0, 0)
-            while true { pause() }
+            close(life.writer.rawValue)
+            var byte: UInt8 = 0
+            while read(life.reader.rawValue, &byte, 1) < 0 {}
+            wherry_exit_now(0)
         }
         defer {
             kill(holder, SIGKILL)

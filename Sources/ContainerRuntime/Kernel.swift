@@ -42,7 +42,6 @@ enum Kernel {
 
     /// prctl(2) options.
     enum Process {
-        static let setParentDeathSignal: Int32 = 1
         static let setDumpable: Int32 = 4
         static let setKeepCapabilities: Int32 = 8
         static let setName: Int32 = 15

@@ -21,8 +21,15 @@ struct MonitorPlan {
     var limits = CgroupLimits()
     var oomScoreAdjustment: Int?
     var log: LogFile?
+    /// What the program's standard input is.
+    var input: ContainerInput = .none
+    var hasTerminal = false
 
-    init(spec: RuntimeSpec, log: LogFile?, usesSystemd: Bool = false) throws(RuntimeError) {
+    init(
+        spec: RuntimeSpec, log: LogFile?, input: ContainerInput = .none, usesSystemd: Bool = false
+    ) throws(RuntimeError) {
+        self.input = input
+        hasTerminal = spec.process?.terminal == true
         guard let cgroup = spec.linux.cgroupsPath else {
             throw RuntimeError(.invalidSpec, "linux.cgroupsPath is missing")
         }
@@ -83,6 +90,8 @@ extension MonitorPlan {
         ]
         if let scope { value["scope"] = ["slice": .string(scope.slice), "name": .string(scope.name)] }
         if let cgroup { value["cgroup"] = .string(cgroup.path) }
+        if input != .none { value["input"] = .string(input.rawValue) }
+        if hasTerminal { value["terminal"] = true }
         if let oomScoreAdjustment { value["oomScoreAdj"] = .integer(Int64(oomScoreAdjustment)) }
         if let log {
             value["log"] = [
@@ -110,6 +119,8 @@ extension MonitorPlan {
             return Join(type: Int32(clamping: type), path: path)
         }
         limits = Self.limits(json: json["limits"] ?? .null)
+        input = json["input"]?.stringValue.flatMap(ContainerInput.init(rawValue:)) ?? .none
+        hasTerminal = json["terminal"]?.boolValue ?? false
         oomScoreAdjustment = json["oomScoreAdj"]?.intValue
         if let path = json["log"]?["path"]?.stringValue {
             log = LogFile(

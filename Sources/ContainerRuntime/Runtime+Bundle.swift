@@ -75,16 +75,18 @@ extension Runtime {
                 directory, plan: plan, spec: spec, state: state,
                 ContainerLaunch.Connections(
                     standard: [0, 1, 2], preserved: options.preserved, console: console,
-                    keepsKeyring: options.keepsKeyring, isDetached: true))
+                    keepsKeyring: options.keepsKeyring, isDetached: true),
+                record: { pid throws(RuntimeError) in
+                    try Self.save(Self.record(pid, .creating, bundle: bundle), to: directory)
+                })
             do throws(RuntimeError) {
                 try Self.save(Self.record(launch.pid, .created, bundle: bundle), to: directory)
                 try Self.write(pid: launch.pid, to: options.pidFile)
+                try launch.release()
             } catch {
                 launch.abandon()
                 throw error
             }
-            launch.disconnect()
-            close(launch.pidfd)
             return launch.pid
         }
     }

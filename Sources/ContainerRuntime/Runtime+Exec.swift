@@ -27,24 +27,45 @@ extension Runtime {
         }
     }
 
+    /// What a process in a container is connected to; the descriptors stay the caller's.
+    public struct ExecConnections: Sendable {
+        /// The process's descriptors 0, 1 and 2; nil is /dev/null.
+        public var standard: [Int32?]
+        /// A connected socket that is sent the terminal's master, for a process with a terminal.
+        public var console: Int32?
+
+        public init(standard: [Int32?] = [nil, nil, nil], console: Int32? = nil) {
+            self.standard = standard
+            self.console = console
+        }
+    }
+
     /// Starts a process in a running container, with the container's namespaces, cgroup and filter. Returns at once; whether
     /// it could be started is part of the result.
     ///
-    /// - Parameter process: nil capabilities mean none; usually they are those of the container's own process.
+    /// - Parameters:
+    ///   - process: nil capabilities mean none; usually they are those of the container's own process.
+    ///   - connections: nil collects the output for the result.
     public func exec(
-        id: String, process: RuntimeSpec.Process, timeout: Duration? = nil
+        id: String, process: RuntimeSpec.Process, connections: ExecConnections? = nil, timeout: Duration? = nil
     ) throws(RuntimeError) -> ExecHandle {
         let directory = try existing(id)
         try Self.validate(process)
         let request = try stage("encode the process") {
             var request: JSONValue = ["process": try JSONValue(encoding: process)]
+            if let connections {
+                request["connected"] = true
+                if connections.console != nil { request["console"] = true }
+            }
             if let timeout {
                 let (seconds, attoseconds) = timeout.components
                 request["timeout"] = .integer(seconds * 1000 + attoseconds / 1_000_000_000_000_000)
             }
             return request.serialized()
         }
-        let child = try spawn(verb: RuntimeProcess.execVerb, directory.path)
+        let child = try spawn(
+            verb: RuntimeProcess.execVerb, directory.path, standard: connections?.standard ?? [nil, nil, nil],
+            console: connections?.console)
         try stage("tell the helper what to run") {
             try child.request.writeAll(request)
         }

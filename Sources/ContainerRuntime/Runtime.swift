@@ -27,8 +27,12 @@ public struct Runtime: Sendable {
         /// A file to write the container's pid to.
         public var pidFile: String?
 
-        public init(log: LogFile? = nil, pidFile: String? = nil) {
+        /// What the program finds as its standard input; a terminal is the specification's to ask for.
+        public var input: ContainerInput
+
+        public init(log: LogFile? = nil, input: ContainerInput = .none, pidFile: String? = nil) {
             self.log = log
+            self.input = input
             self.pidFile = pidFile
         }
     }
@@ -59,7 +63,7 @@ public struct Runtime: Sendable {
         if let name = CapabilitySet.unknown(spec.process?.capabilities).first {
             throw RuntimeError(.invalidSpec, "capability \"\(name)\" is not known")
         }
-        let plan = try MonitorPlan(spec: spec, log: options.log)
+        let plan = try MonitorPlan(spec: spec, log: options.log, input: options.input)
         try makeDirectory(directory)
         do {
             let config = try stage("encode config.json") { try spec.encoded().serialized() }
@@ -83,15 +87,15 @@ public struct Runtime: Sendable {
         let answer = try stage("open the start gate of \(id)") {
             try FileDescriptor.open(directory.started, O_RDONLY | O_NONBLOCK)
         }
-        // Without a reader there is no monitor at the gate.
-        guard let gate = try? FileDescriptor.open(directory.start, O_WRONLY | O_NONBLOCK) else {
+        // Without a reader there is no process at the gate.
+        guard let record = Self.json(directory.state).flatMap(MonitorRecord.init(json:)), record.status == .created,
+            let gate = try? FileDescriptor.open(directory.start, O_WRONLY | O_NONBLOCK)
+        else {
             throw RuntimeError(.invalidState, "container \(id) is not waiting to be started")
         }
         try stage("open the start gate of \(id)") { try gate.writeAll([SetupChannel.start]) }
         let bytes = try Self.readMessage(answer, from: "container \(id)")
-        if let record = Self.json(directory.state).flatMap(MonitorRecord.init(json:)), record.monitorPid == 0 {
-            return try started(directory, record, bytes)
-        }
+        if record.monitorPid == 0 { return try started(directory, record, bytes) }
         guard let json = try? JSONValue(parsing: bytes) else {
             throw RuntimeError(.monitorFailed, "the monitor of container \(id) gave no answer")
         }
@@ -222,19 +226,27 @@ extension Runtime {
         let request: FileDescriptor
     }
 
-    /// Starts one of this program's hidden verbs: descriptors 0–2 are /dev/null, the environment is empty.
-    func spawn(verb: String, _ arguments: String..., workingDirectory: String = "/") throws(RuntimeError) -> Child {
+    /// Starts one of this program's hidden verbs: descriptors 0–2 are /dev/null unless given, the environment is empty.
+    func spawn(
+        verb: String, _ arguments: String..., workingDirectory: String = "/", standard: [Int32?] = [nil, nil, nil],
+        console: Int32? = nil
+    ) throws(RuntimeError) -> Child {
         guard let executable else { throw RuntimeError(.unsupported, "this runtime starts no \(verb)") }
         return try stage("start \(verb)") {
             let null = try FileDescriptor.open("/dev/null", O_RDWR)
             let report = try FileDescriptor.pipe()
             let request = try FileDescriptor.pipe()
+            var descriptors: [(parent: Int32, child: Int32)] = [
+                (report.writer.rawValue, RuntimeProcess.reportDescriptor),
+                (request.reader.rawValue, RuntimeProcess.requestDescriptor),
+            ]
+            for (number, descriptor) in standard.enumerated() {
+                descriptors.append((descriptor ?? null.rawValue, Int32(number)))
+            }
+            if let console { descriptors.append((console, RuntimeProcess.consoleDescriptor)) }
             let process = try ChildProcess.spawn(
                 .descriptor(executable.descriptor), arguments: [verb] + arguments, environment: [],
-                fileDescriptors: [
-                    (null.rawValue, 0), (null.rawValue, 1), (null.rawValue, 2), (report.writer.rawValue, 3),
-                    (request.reader.rawValue, 4),
-                ], newSession: true, workingDirectory: workingDirectory)
+                fileDescriptors: descriptors, newSession: true, workingDirectory: workingDirectory)
             return Child(
                 process: process, report: try report.reader.duplicate(), request: try request.writer.duplicate())
         }

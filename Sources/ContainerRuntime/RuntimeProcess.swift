@@ -3,6 +3,8 @@ import Linux
 /// The program's hidden faces: processes that must be small and single-threaded.
 public enum RuntimeProcess {
     static let monitorVerb = "wherry-monitor"
+    /// What a monitor becomes once its container's program runs.
+    static let watchVerb = "wherry-watch"
     static let execVerb = "wherry-exec"
     static let sandboxVerb = "wherry-sandbox"
 
@@ -13,6 +15,7 @@ public enum RuntimeProcess {
         guard arguments.count >= 2 else { return nil }
         switch arguments[0] {
         case monitorVerb: return Monitor.run(ContainerDirectory(path: arguments[1]))
+        case watchVerb: return ContainerWatch.resume(arguments)
         case execVerb: return ExecProcess.run(ContainerDirectory(path: arguments[1]))
         case sandboxVerb: return SandboxProcess.run(arguments[1])
         default: return nil
@@ -22,4 +25,6 @@ public enum RuntimeProcess {
     /// Descriptors that `Runtime.spawn` gives to these processes.
     static let reportDescriptor: Int32 = 3
     static let requestDescriptor: Int32 = 4
+    /// Only for a process with a terminal.
+    static let consoleDescriptor: Int32 = 5
 }

@@ -3,9 +3,10 @@ import Linux
 
 /// The line between a process that sets itself up and its launcher: single bytes, and errors as JSON.
 struct SetupChannel {
-    /// From the launcher: begin; the hooks have run; the start gate is open.
+    // From the launcher: begin; the hooks have run; the container is recorded, outlive me; the start gate is open.
     static let goOn = UInt8(ascii: "g")
     static let hooksRan = UInt8(ascii: "h")
+    static let recorded = UInt8(ascii: "d")
     static let start = UInt8(ascii: "s")
     // To the launcher: the namespaces and mounts are there, run the hooks; ready for the start; it failed, and JSON follows.
     static let wantsHooks = UInt8(ascii: "H")
@@ -13,7 +14,7 @@ struct SetupChannel {
     static let failed = UInt8(ascii: "E")
 
     let gate: Int32
-    var report: Int32
+    let report: Int32
 
     func send(_ message: UInt8) throws(RuntimeError) {
         try stage("report to the launcher") { try Files.writeAll(report, [message]) }

@@ -34,12 +34,26 @@ public struct DeviceIdentity: Sendable {
         /// Of a broker that has another authority than the fleet.
         var foreignAuthority: String { directory + "/broker-ca.pem" }
         var link: String { directory + "/link.json" }
+        /// `host:port` of the hub, as the join line has it.
+        var hub: String { directory + "/hub" }
         /// The second copy of the rollback floor.
         var floor: String { directory + "/floor.json" }
     }
 
     /// Whom the broker's certificate must come from.
     var brokerAuthority: String { Files.exists(paths.foreignAuthority) ? paths.foreignAuthority : paths.authority }
+
+    /// The hub's address, by which images in its registry are named; nil when the device joined before it was kept.
+    public var hub: String? {
+        guard let bytes = try? Files.read(paths.hub, limit: 1024) else { return nil }
+        let text = String(decoding: bytes, as: UTF8.self).filter { !$0.isWhitespace }
+        return EnrolmentLine.split(text) == nil ? nil : text
+    }
+
+    /// What this device shows to its hub, and what it expects of it: PEM files of certificate, key and authority.
+    public var credentials: (certificate: String, key: String, authority: String) {
+        (paths.certificate, paths.key, paths.authority)
+    }
 
     public static func isPresent(in dataDirectory: String) -> Bool {
         Files.exists(Paths(dataDirectory: dataDirectory).link)

@@ -1,50 +1,54 @@
-internal import FleetProtocol
+public import FleetProtocol
 import JSON
-import ResourceStore
-import Resources
+public import ResourceStore
+public import Resources
 import SQLite
 
-/// Brings the hub's objects into the device's store. Works inside one transaction and may be repeated at any time.
+/// Brings the objects of a document into the device's store. Works inside one transaction and may be repeated at any time.
 ///
-/// Ownership decides: an object that the device owns is never touched; a hub object is written only when the hub changed
-/// it, so that local changes to it live until then.
-struct DocumentApplier {
-    struct Outcome: Sendable {
-        var written = 0
-        var deleted = 0
+/// Ownership decides: an object of another origin is never touched; one of this origin is written only when it changed there,
+/// so that local changes to it live until then.
+public struct DocumentApplier {
+    public struct Outcome: Sendable {
+        public internal(set) var written = 0
+        public internal(set) var deleted = 0
         /// Could not be done: `conflict` or `invalid`, the object, and why.
-        var failures: [Failure] = []
-        /// Hub objects whose local state differs from what the hub sent.
+        public internal(set) var failures: [Failure] = []
+        /// Objects whose local state differs from what was sent.
         var locallyModified: [String] = []
         /// Waits for something: an object that is still being deleted, a Node that does not exist yet.
-        var pending: [String] = []
+        public internal(set) var pending: [String] = []
     }
 
-    struct Failure: Sendable {
-        let code: String
-        let key: ResourceKey
-        let message: String
+    public struct Failure: Sendable {
+        public let code: String
+        public let key: ResourceKey
+        public let message: String
     }
 
-    let transaction: StoreTransaction
-    let nodeName: String
+    private let transaction: StoreTransaction
+    private let nodeName: String
+    private let origin: ObjectOrigin
     private var outcome = Outcome()
     private var known: [ResourceKey: String] = [:]
 
     /// - Throws: only what must undo the whole transaction, such as a full disk.
-    static func apply(_ document: Document, nodeName: String, in transaction: StoreTransaction) throws -> Outcome {
-        var applier = DocumentApplier(transaction: transaction, nodeName: nodeName)
+    public static func apply(
+        _ document: Document, from origin: ObjectOrigin = .hub, nodeName: String, in transaction: StoreTransaction
+    ) throws -> Outcome {
+        var applier = DocumentApplier(transaction: transaction, nodeName: nodeName, origin: origin)
         try applier.apply(document)
         return applier.outcome
     }
 
-    private init(transaction: StoreTransaction, nodeName: String) {
+    private init(transaction: StoreTransaction, nodeName: String, origin: ObjectOrigin) {
         self.transaction = transaction
         self.nodeName = nodeName
+        self.origin = origin
     }
 
     private mutating func apply(_ document: Document) throws {
-        known = try loadKnown()
+        known = try origin.known(transaction.connection)
         var wanted: [ResourceKey: JSONValue] = [:]
         for object in document.objects {
             guard let reference = FleetProtocol.ObjectReference(of: object),
@@ -64,7 +68,7 @@ struct DocumentApplier {
                 try applier.put(key, object)
             }
         }
-        try mergeNodeLabels(document.nodeLabels)
+        if origin == .hub { try mergeNodeLabels(document.nodeLabels) }
     }
 
     /// An object that the store refuses does not block the others; a store that cannot write stops everything.
@@ -88,17 +92,17 @@ struct DocumentApplier {
             _ = try transaction.create(try admitted(key, object, hash))
             return try wrote(key, hash)
         }
-        guard existing.annotations[WherryLabels.owner] == WherryLabels.ownerHub else {
+        guard existing.annotations[WherryLabels.owner] == origin.owner else {
             if key.type == .namespace { return }
             outcome.failures.append(
-                Failure(code: "conflict", key: key, message: "the device has its own \(key); it was not touched"))
+                Failure(code: "conflict", key: key, message: Self.conflict(existing)))
             return
         }
         if existing.isTerminating {
             outcome.pending.append(key.description)
             return
         }
-        if known[key] == hash, existing.annotations[WherryLabels.hubHash] == hash {
+        if known[key] == hash, existing.annotations[origin.hashAnnotation] == hash {
             if try differs(existing, from: try admitted(key, object, hash)) {
                 outcome.locallyModified.append(key.description)
             }
@@ -142,8 +146,8 @@ struct DocumentApplier {
         value["metadata"] = metadata
         var resource = try Admission.create(value, type: key.type, namespace: key.namespace, validation: .ignore)
             .resource
-        resource.annotations[WherryLabels.owner] = WherryLabels.ownerHub
-        resource.annotations[WherryLabels.hubHash] = hash
+        resource.annotations[WherryLabels.owner] = origin.owner
+        resource.annotations[origin.hashAnnotation] = hash
         return resource
     }
 
@@ -180,7 +184,7 @@ struct DocumentApplier {
         for (key, _) in known.sorted(by: { ($0.key.order, $0.key.description) > ($1.key.order, $1.key.description) })
         where wanted[key] == nil && !(key.type == .namespace && namespaces.contains(key.name)) {
             if let existing = try transaction.find(key),
-                existing.annotations[WherryLabels.owner] == WherryLabels.ownerHub, !existing.isTerminating
+                existing.annotations[WherryLabels.owner] == origin.owner, !existing.isTerminating
             {
                 if key.type == .namespace, try holdsLocalObjects(key.name) {
                     _ = try transaction.update(key) { $0.annotations[WherryLabels.owner] = WherryLabels.ownerLocal }
@@ -198,7 +202,7 @@ struct DocumentApplier {
         for type in ResourceType.all where type.namespaced && type != .event {
             for object in try transaction.list(type, namespace: namespace)
             where object.controllerOwner == nil
-                && object.annotations[WherryLabels.owner] != WherryLabels.ownerHub
+                && object.annotations[WherryLabels.owner] != origin.owner
             {
                 return true
             }
@@ -226,34 +230,23 @@ struct DocumentApplier {
         if new != node { _ = try transaction.replace(new) }
     }
 
-    // MARK: The record of what the hub sent
-
-    private func loadKnown() throws -> [ResourceKey: String] {
-        var known: [ResourceKey: String] = [:]
-        let sql = "SELECT api_version, kind, namespace, name, hash FROM link_object"
-        try transaction.connection.forEach(sql) { row in
-            guard let type = ResourceType.of(apiVersion: row.text(0), kind: row.text(1)) else { return }
-            let key = ResourceKey(type: type, namespace: type.namespaced ? row.text(2) : nil, name: row.text(3))
-            known[key] = row.text(4)
+    private static func conflict(_ existing: Resource) -> String {
+        switch existing.annotations[WherryLabels.owner] {
+        case WherryLabels.ownerHub: "\(existing.key) is the hub's; it was not touched"
+        case let owner? where owner.hasPrefix(WherryLabels.ownerBundlePrefix):
+            "\(existing.key) came with the bundle \(owner.dropFirst(WherryLabels.ownerBundlePrefix.count)); it was not touched"
+        default: "the device has its own \(existing.key); it was not touched"
         }
-        return known
     }
 
     private mutating func wrote(_ key: ResourceKey, _ hash: String) throws {
         outcome.written += 1
         guard known[key] != hash else { return }
         known[key] = hash
-        try transaction.connection.execute(
-            """
-            INSERT INTO link_object (api_version, kind, namespace, name, hash) VALUES (?, ?, ?, ?, ?)
-            ON CONFLICT (api_version, kind, namespace, name) DO UPDATE SET hash = excluded.hash
-            """, key.columns + [.text(hash)])
+        try origin.remember(key, hash, transaction.connection)
     }
 
-    private func forget(_ key: ResourceKey) throws {
-        try transaction.connection.execute(
-            "DELETE FROM link_object WHERE api_version = ? AND kind = ? AND namespace = ? AND name = ?", key.columns)
-    }
+    private func forget(_ key: ResourceKey) throws { try origin.forget(key, transaction.connection) }
 
     private func unknownKind(_ object: JSONValue) -> Failure {
         let kind = object["kind"]?.stringValue ?? "?"

@@ -1,10 +1,10 @@
-internal import FleetProtocol
+public import FleetProtocol
 import JSON
-import ResourceStore
+public import ResourceStore
 import Resources
 
 /// Whether the workloads of the document do their work.
-enum DocumentHealth: Sendable, Hashable {
+public enum DocumentHealth: Sendable, Hashable {
     case healthy
     /// The first object that is not ready, and why.
     case waiting(object: String, message: String)
@@ -12,8 +12,28 @@ enum DocumentHealth: Sendable, Hashable {
     case failed(object: String, message: String)
 
     /// Looks at the store's present state; objects that were deleted here do not count.
-    static func of(_ document: Document, in store: Store) async throws -> DocumentHealth {
+    public static func of(_ document: Document, in store: Store) async throws -> DocumentHealth {
+        first(of: try await states(of: document, in: store).map(\.state))
+    }
+
+    /// What several say together: the first that failed, else the first that waits.
+    public static func first(of states: [DocumentHealth]) -> DocumentHealth {
         var waiting: DocumentHealth?
+        for state in states {
+            switch state {
+            case .healthy: continue
+            case .failed: return state
+            case .waiting: waiting = waiting ?? state
+            }
+        }
+        return waiting ?? .healthy
+    }
+
+    /// The same for each workload of a document that is here.
+    public static func states(
+        of document: Document, in store: Store
+    ) async throws -> [(object: FleetProtocol.ObjectReference, state: DocumentHealth)] {
+        var states: [(object: FleetProtocol.ObjectReference, state: DocumentHealth)] = []
         for object in document.objects {
             guard let reference = FleetProtocol.ObjectReference(of: object),
                 let type = ResourceType.of(apiVersion: reference.apiVersion, kind: reference.kind),
@@ -21,14 +41,9 @@ enum DocumentHealth: Sendable, Hashable {
             else { continue }
             let key = ResourceKey(type: type, namespace: reference.namespace ?? "default", name: reference.name)
             guard let resource = try await store.find(key) else { continue }
-            switch judge(resource) {
-            case .healthy: continue
-            case let other:
-                if case .failed = other { return other }
-                if waiting == nil { waiting = other }
-            }
+            states.append((reference, judge(resource)))
         }
-        return waiting ?? .healthy
+        return states
     }
 
     static func judge(_ resource: Resource) -> DocumentHealth {

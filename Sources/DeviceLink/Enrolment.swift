@@ -41,7 +41,7 @@ public enum Enrolment {
         let client = try await HubClient.connect(line)
         let response = try await client.enrol(
             EnrolmentRequest(secret: line.secret, device: device, csr: request.pem))
-        try store(response, keyPEM: request.keyPEM, in: paths)
+        try store(response, hub: line.hub, keyPEM: request.keyPEM, in: paths)
         return JoinResult(device: response.device, fleet: response.fleet, hub: line.hub)
     }
 
@@ -67,7 +67,9 @@ public enum Enrolment {
         }
     }
 
-    static func store(_ response: EnrolmentResponse, keyPEM: String, in paths: DeviceIdentity.Paths) throws(LinkError) {
+    static func store(
+        _ response: EnrolmentResponse, hub: String, keyPEM: String, in paths: DeviceIdentity.Paths
+    ) throws(LinkError) {
         do { _ = try DeviceIdentity(response, paths) } catch {
             throw LinkError(.malformed, "the hub's answer to the enrolment cannot be used", cause: error)
         }
@@ -77,6 +79,7 @@ public enum Enrolment {
             try Files.writeAtomically(Array(keyPEM.utf8), to: staging.key, mode: 0o600)
             try Files.writeAtomically(Array(response.certificate.utf8), to: staging.certificate)
             try Files.writeAtomically(Array(response.caCertificate.utf8), to: staging.authority)
+            try Files.writeAtomically(Array((hub + "\n").utf8), to: staging.hub)
             if let other = response.brokerCACertificate {
                 try Files.writeAtomically(Array(other.utf8), to: staging.foreignAuthority)
             } else {

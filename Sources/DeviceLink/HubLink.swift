@@ -23,6 +23,7 @@ public struct HubLink: Service {
     let clock: any Clock<Duration>
     let logger: Logger
     let bootID: String
+    let running = RunningCore()
 
     /// - Parameters:
     ///   - store: Opened with `HubLink.migrations`.
@@ -76,6 +77,8 @@ public struct HubLink: Service {
             identity: identity, store: store, nodeName: nodeName, healthDeadline: timing.healthDeadline, logger: logger)
         try await core.load()
         await core.reconcile()
+        running.set(core)
+        defer { running.set(nil) }
         let trigger = Trigger()
         let spooler = EventSpooler(store: store, outbox: outbox, clock: clock, logger: logger) { trigger.fire() }
         await withDiscardingTaskGroup { group in

@@ -17,8 +17,7 @@ actor LinkCore {
         case request(UpRequest)
     }
 
-    /// No head that this build could verify was signed before: Unix seconds of 2026-01-01.
-    static let buildTime: Int64 = 1_767_225_600
+    static let buildTime = TrustedTime.buildTime
 
     let identity: DeviceIdentity
     let store: Store
@@ -170,7 +169,9 @@ actor LinkCore {
     }
 
     /// Check 13: document, head, floor and objects in one transaction; acknowledged only after it.
-    private func commit(_ revision: StoredRevision) async {
+    /// - Returns: Why nothing was changed; nil when it was.
+    @discardableResult
+    func commit(_ revision: StoredRevision) async -> (any Error)? {
         let keyID = identity.keyID
         let nodeName = nodeName
         do {
@@ -180,7 +181,9 @@ actor LinkCore {
                 try revision.save(transaction.connection, keyID: keyID)
                 return try DocumentApplier.apply(revision.document, nodeName: nodeName, in: transaction)
             }
-            guard let result else { return }
+            guard let result else {
+                return FleetError(.olderRevision, "revision \(revision.head.revision) was overtaken by a newer one")
+            }
             stored = revision
             outcome = result
             lastError = nil
@@ -201,7 +204,7 @@ actor LinkCore {
                     Ack(
                         revision: revision.head.revision, level: .failed, code: "storage",
                         message: "\(error)")))
-            return
+            return error
         }
         logger.info(
             "committed the hub's document",
@@ -211,6 +214,7 @@ actor LinkCore {
         publish(ackOfOutcome(revision.head.revision))
         await tellOutcome(revision)
         await judgeHealth()
+        return nil
     }
 
     /// Applies the committed document again: for objects that had to wait, and to see local changes. Writes nothing when all is right.

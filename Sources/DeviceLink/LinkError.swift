@@ -20,6 +20,8 @@ public struct LinkError: Error, Sendable, CustomStringConvertible {
         public static let alreadyEnrolled = Code(rawValue: "alreadyEnrolled")
         /// The answer or the identity on disk cannot be used.
         public static let malformed = Code(rawValue: "malformed")
+        /// This device is in no fleet, or its link does not run.
+        public static let notEnrolled = Code(rawValue: "notEnrolled")
         /// The disk refused.
         public static let storage = Code(rawValue: "storage")
     }

@@ -27,6 +27,19 @@ extension HubLink {
                     name TEXT PRIMARY KEY,
                     value INTEGER NOT NULL
                 ) WITHOUT ROWID;
-                """)
+                """),
+        Migration(
+            id: 201,
+            sql: """
+                CREATE TABLE bundle_object (
+                    bundle TEXT NOT NULL,
+                    api_version TEXT NOT NULL,
+                    kind TEXT NOT NULL,
+                    namespace TEXT NOT NULL,
+                    name TEXT NOT NULL,
+                    hash TEXT NOT NULL,
+                    PRIMARY KEY (bundle, api_version, kind, namespace, name)
+                ) WITHOUT ROWID;
+                """),
     ]
 }

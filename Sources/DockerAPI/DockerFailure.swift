@@ -1,3 +1,4 @@
+internal import ContainerEngine
 internal import HTTPServing
 internal import HTTPTypes
 internal import Hummingbird
@@ -20,9 +21,21 @@ struct DockerFailure: Error {
             case .notFound, .unknownImage: .notFound
             case .ambiguous, .invalidReference, .invalidImage, .invalidLayer, .unsupportedMediaType: .badRequest
             case .inUse, .conflict: .conflict
+            case .policyRejected, .policyBroken, .signatureMissing, .signatureInvalid, .keyExpired: .forbidden
             default: .internalServerError
             }
         self.init(status, error.message)
+    }
+
+    init(_ error: EngineError) {
+        let status: HTTPResponse.Status =
+            switch error.code {
+            case .notFound: .notFound
+            case .invalidRequest: .badRequest
+            case .notRunning: .conflict
+            default: .internalServerError
+            }
+        self.init(status, error.description)
     }
 
     var response: Response { Response.json(["message": .string(message)], status: status) }

@@ -14,7 +14,8 @@ extension DockerRoutes {
             throw DockerFailure(.badRequest, "give fromImage, or fromSrc=- with a tar as the body")
         }
         let reference = try Self.reference(query["repo"], tag: query["tag"])
-        let changes = try ImportChanges(dockerfile: query.all("changes"))
+        var changes = try ImportChanges(dockerfile: query.all("changes"))
+        changes.message = query["message"].flatMap { $0.isEmpty ? nil : $0 }
         let file = try await images.receive(request.body)
         do {
             let image = try await images.importRoot(path: file, reference: reference, changes: changes)
@@ -28,19 +29,13 @@ extension DockerRoutes {
 
     /// `docker load`.
     func loadImages(_ request: Request) async throws -> Response {
-        let file = try await images.receive(request.body)
-        do {
-            let loaded = try await images.loadArchive(path: file)
-            await images.discard(file)
-            return Self.lines(
-                loaded.flatMap { item in
-                    let names = item.names.map { "Loaded image: \($0.familiar)\n" }
-                    return names.isEmpty ? ["Loaded image ID: \(item.image.id)\n"] : names
-                }.map { ["stream": .string($0)] })
-        } catch {
-            await images.discard(file)
-            throw error
-        }
+        let length = request.headers[.contentLength].flatMap { Int64($0) }
+        let loaded = try await images.load(streaming: request.body, length: length)
+        return Self.lines(
+            loaded.flatMap { item in
+                let names = item.names.map { "Loaded image: \($0.familiar)\n" }
+                return names.isEmpty ? ["Loaded image ID: \(item.image.id)\n"] : names
+            }.map { ["stream": .string($0)] })
     }
 
     // MARK: Pull
@@ -49,6 +44,7 @@ extension DockerRoutes {
         let reference = try Self.reference(name, tag: query["tag"])
         let platform = try query["platform"].flatMap { $0.isEmpty ? nil : $0 }.map { try Platform(parsing: $0) }
         let credentials = try RegistryCredentials(header: request.headers[Self.authHeader])
+        let ignoreBudget = ["1", "true"].contains(query["ignoreBudget"] ?? "")
         let store = images
         return Response(
             status: .ok, headers: [.contentType: "application/json"],
@@ -56,7 +52,8 @@ extension DockerRoutes {
                 let (progress, continuation) = AsyncStream.makeStream(
                     of: PullProgress.self, bufferingPolicy: .bufferingNewest(256))
                 async let pulled: Image = Self.pull(
-                    store, reference, platform ?? .current, credentials, reportingTo: continuation)
+                    store, reference, platform ?? .current, credentials, ignoreBudget: ignoreBudget,
+                    reportingTo: continuation)
                 try await writer.write(
                     Self.line([
                         "status": .string("Pulling from \(reference.repository)"), "id": .string(reference.locator),
@@ -76,16 +73,16 @@ extension DockerRoutes {
             })
     }
 
-    private static let authHeader = HTTPField.Name("X-Registry-Auth") ?? .authorization
+    static let authHeader = HTTPField.Name("X-Registry-Auth") ?? .authorization
 
     private static func pull(
         _ store: ImageStore, _ reference: ImageReference, _ platform: Platform, _ credentials: RegistryCredentials?,
-        reportingTo continuation: AsyncStream<PullProgress>.Continuation
+        ignoreBudget: Bool, reportingTo continuation: AsyncStream<PullProgress>.Continuation
     ) async throws -> Image {
         defer { continuation.finish() }
-        return try await store.pull(reference, platform: platform, credentials: credentials) {
-            continuation.yield($0)
-        }
+        return try await store.pull(
+            reference, platform: platform, credentials: credentials, ignoreBudget: ignoreBudget
+        ) { continuation.yield($0) }
     }
 
     private static func closing(_ reference: ImageReference, _ image: Image, isNew: Bool) -> [[UInt8]] {
@@ -105,7 +102,7 @@ extension DockerRoutes {
         guard let blob = step.blob else { return nil }
         let status =
             switch step.phase {
-            case .waiting: "Pulling fs layer"
+            case .waiting: step.detail.map { "Waiting: \($0)" } ?? "Pulling fs layer"
             case .downloading: "Downloading"
             case .downloaded: "Download complete"
             case .unpacking: "Extracting"
@@ -116,11 +113,23 @@ extension DockerRoutes {
         var value: JSONValue = ["status": .string(status), "id": .string(blob.short), "progressDetail": [:]]
         if step.phase == .downloading {
             value["progressDetail"] = ["current": .integer(step.completedBytes), "total": .integer(step.totalBytes)]
+            value["progress"] = .string(bar(step.completedBytes, of: step.totalBytes))
         }
         return line(value)
     }
 
-    private static func line(_ value: JSONValue) -> [UInt8] { value.serialized() + Array("\r\n".utf8) }
+    /// What Docker sends beside the numbers, for clients that only print: `[=====>     ]  12.3MB/45.6MB`.
+    private static func bar(_ current: Int64, of total: Int64) -> String {
+        let filled = total > 0 ? Int(min(current, total) * 50 / total) : 0
+        let bar = String(repeating: "=", count: filled) + (filled < 50 ? ">" : "")
+        func text(_ bytes: Int64) -> String {
+            let tenths = bytes / 100_000
+            return "\(tenths / 10).\(tenths % 10)MB"
+        }
+        return "[\(bar)\(String(repeating: " ", count: max(0, 50 - bar.utf8.count)))]  \(text(current))/\(text(total))"
+    }
+
+    static func line(_ value: JSONValue) -> [UInt8] { value.serialized() + Array("\r\n".utf8) }
 
     private static func lines(_ values: [JSONValue]) -> Response {
         .bytes(values.flatMap(line), status: .ok, contentType: "application/json")

@@ -1,10 +1,11 @@
+public import ContainerEngine
 internal import HTTPServing
 internal import HTTPTypes
 public import Hummingbird
 public import Images
 internal import JSON
 internal import NIOCore
-public import OCI
+internal import OCI
 
 /// The part of the Docker Engine API that is about images, in shapes that the `docker` command understands.
 ///
@@ -17,20 +18,19 @@ public struct DockerRoutes: Sendable {
     public static let minimumAPIVersion = "1.24"
 
     let images: ImageStore
-    let imagesInUse: @Sendable () async -> Set<Digest>
+    let engine: Engine
     let dataDirectory: String
     let version: String
 
     /// - Parameters:
-    ///   - imagesInUse: Ids of images that containers use; those are not removed.
+    ///   - engine: Its containers are exported and committed, and their images are not removed.
     ///   - dataDirectory: Shown by `docker info`.
     ///   - version: Of this program.
     public init(
-        images: ImageStore, imagesInUse: @escaping @Sendable () async -> Set<Digest>, dataDirectory: String,
-        version: String
+        images: ImageStore, engine: Engine, dataDirectory: String, version: String
     ) {
         self.images = images
-        self.imagesInUse = imagesInUse
+        self.engine = engine
         self.dataDirectory = dataDirectory
         self.version = version
     }
@@ -41,11 +41,18 @@ public struct DockerRoutes: Sendable {
             router.head("\(prefix)/_ping") { _, _ in pong(body: false) }
             router.get("\(prefix)/_ping") { _, _ in pong(body: true) }
             router.get("\(prefix)/info") { _, _ in try await answer { try await info() } }
+            router.post("\(prefix)/commit") { request, _ in try await answer { try await commit(request) } }
+            router.get("\(prefix)/containers/{id}/export") { _, context in
+                try await answer { try await exportContainer(context.parameters.get("id") ?? "") }
+            }
             for method in [HTTPRequest.Method.get, .post, .delete] {
                 router.on("\(prefix)/images/**", method: method) { request, _ in
                     try await answer { try await image(request) }
                 }
             }
+        }
+        router.post("/wherry/v1/images/check") { request, _ in
+            try await answer { try await checkStore(Query(request.uri.query)) }
         }
         router.get("/v1.{minor}/version") { _, _ in Response.json(versionDocument) }
     }
@@ -60,12 +67,16 @@ public struct DockerRoutes: Sendable {
         case (.get, "json"): return try await listImages(query)
         case (.post, "create"): return try await createImage(request, query)
         case (.post, "load"): return try await loadImages(request)
+        case (.post, "prune"): return try await pruneImages(query)
+        case (.get, "get"): return try await saveImages(query.all("names"))
         default: break
         }
         if request.method == .get, let name = path.name(before: "json") { return try await inspectImage(name) }
         if request.method == .get, let name = path.name(before: "history") { return try await history(of: name) }
-        if request.method == .post, let name = path.name(before: "tag") {
-            return try await tagImage(name, query)
+        if request.method == .get, let name = path.name(before: "get") { return try await saveImages([name]) }
+        if request.method == .post, let name = path.name(before: "tag") { return try await tagImage(name, query) }
+        if request.method == .post, let name = path.name(before: "push") {
+            return try await pushImage(request, name, query)
         }
         if request.method == .delete, !path.text.isEmpty { return try await removeImage(path.text, query) }
         return DockerFailure(.notFound, "page not found").response
@@ -76,6 +87,8 @@ public struct DockerRoutes: Sendable {
         do {
             return try await body()
         } catch let error as ImageError {
+            return DockerFailure(error).response
+        } catch let error as EngineError {
             return DockerFailure(error).response
         } catch let error as OCIError {
             return DockerFailure(.badRequest, error.description).response

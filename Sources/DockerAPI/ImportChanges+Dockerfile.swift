@@ -27,6 +27,10 @@ extension ImportChanges {
         case "EXPOSE": exposed += value.split(separator: " ").map(String.init)
         case "WORKDIR": workingDir = value
         case "USER": user = value
+        case "STOPSIGNAL": stopSignal = value
+        case "VOLUME":
+            let list = (try? JSONValue(parsing: value))?.arrayValue?.compactMap(\.stringValue)
+            volumes += list ?? value.split(separator: " ").map(String.init)
         default: throw DockerFailure(.badRequest, "\(keyword) is not a valid change command")
         }
     }

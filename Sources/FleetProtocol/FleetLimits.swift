@@ -8,6 +8,8 @@ public enum FleetLimits {
     public static let documentPart = 96 << 10
     /// A whole document. The blob path of a later issue lifts this.
     public static let document = 1 << 20
+    /// The signed manifest of a bundle, in its envelope.
+    public static let bundleManifest = 4 << 20
     /// The entries of one report message.
     public static let reportPart = 96 << 10
     /// The bytes of one command reply, before base64.

@@ -76,7 +76,9 @@ public struct TrustedRoot: Hashable, Sendable {
     }
 
     /// Throws `unknownKey` when no listed key signed, `signature` when a listed key's signature is wrong or too few signed.
-    func verify(_ envelope: SignedEnvelope) throws(FleetError) {
+    /// - Returns: The ids of the keys whose signatures are good.
+    @discardableResult
+    public func verify(_ envelope: SignedEnvelope) throws(FleetError) -> Set<String> {
         let message = SignedEnvelope.preAuthenticationEncoding(
             payloadType: envelope.payloadType, payload: envelope.payload)
         let candidates = envelope.signatures.filter { keys[$0.keyID] != nil }
@@ -95,10 +97,11 @@ public struct TrustedRoot: Hashable, Sendable {
         guard valid.count >= threshold else {
             throw FleetError(.signature, "\(valid.count) of \(threshold) needed signatures fit the signed bytes")
         }
+        return valid
     }
 }
 
-/// The hub's signing key for heads.
+/// An Ed25519 key that signs envelopes: the hub's for heads, or one that signs bundles.
 public struct HeadSigner: Sendable {
     private let key: Curve25519.Signing.PrivateKey
 
@@ -125,16 +128,19 @@ public struct HeadSigner: Sendable {
 
     /// The bytes of `dn/head`.
     public func sign(_ head: Head) throws(FleetError) -> [UInt8] {
-        let payload = head.payload
-        let message = SignedEnvelope.preAuthenticationEncoding(payloadType: Head.payloadType, payload: payload)
+        try sign(payloadType: Head.payloadType, head.payload).serialized()
+    }
+
+    /// An envelope around `payload` with this key's signature.
+    public func sign(payloadType: String, _ payload: [UInt8]) throws(FleetError) -> SignedEnvelope {
+        let message = SignedEnvelope.preAuthenticationEncoding(payloadType: payloadType, payload: payload)
         do {
             let signature = try key.signature(for: message)
             return SignedEnvelope(
-                payloadType: Head.payloadType, payload: payload,
-                signatures: [.init(keyID: keyID, bytes: Array(signature))]
-            ).serialized()
+                payloadType: payloadType, payload: payload,
+                signatures: [.init(keyID: keyID, bytes: Array(signature))])
         } catch {
-            throw FleetError(.signature, "cannot sign the head of \(head.device)", cause: error)
+            throw FleetError(.signature, "cannot sign a payload of type \(payloadType)", cause: error)
         }
     }
 }

@@ -11,6 +11,9 @@ public struct TrustedTime: Hashable, Sendable {
         case sync
     }
 
+    /// Unix seconds of 2026-01-01: nothing that this build can verify was made before.
+    public static let buildTime: Int64 = 1_767_225_600
+
     /// Unix seconds.
     public let seconds: Int64
     public let quality: Quality

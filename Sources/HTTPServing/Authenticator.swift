@@ -3,10 +3,17 @@ import HTTPTypes
 /// Turns the credentials of a request into a ``Caller``.
 public struct Authenticator: Sendable {
     private let lookUp: @Sendable (_ bearerToken: String) async -> Caller?
+    private let owner: @Sendable (_ certificate: [UInt8]) -> Caller?
 
-    /// - Parameter lookUp: the owner of a bearer token, nil when nobody is. Compare with ``ConstantTime/equal(_:_:)``.
-    public init(_ lookUp: @escaping @Sendable (_ bearerToken: String) async -> Caller?) {
+    /// - Parameters:
+    ///   - lookUp: the owner of a bearer token, nil when nobody is. Compare with ``ConstantTime/equal(_:_:)``.
+    ///   - owner: the owner of a client certificate (DER) that the listener verified, nil when it names no user.
+    public init(
+        _ lookUp: @escaping @Sendable (_ bearerToken: String) async -> Caller?,
+        owner: @escaping @Sendable (_ certificate: [UInt8]) -> Caller? = { _ in nil }
+    ) {
         self.lookUp = lookUp
+        self.owner = owner
     }
 
     /// Refuses everybody.
@@ -24,11 +31,15 @@ public struct Authenticator: Sendable {
         }
     }
 
-    func caller(of headers: HTTPFields) async -> Caller? {
-        guard let header = headers[.authorization] else { return nil }
-        let parts = header.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-        return await lookUp(String(parts[1].drop(while: { $0 == " " })))
+    /// A token that is shown counts alone: one that is wrong is not made good by a certificate.
+    func caller(of headers: HTTPFields, certificate: () async -> [UInt8]?) async -> Caller? {
+        if let header = headers[.authorization] {
+            let parts = header.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
+            if parts.count == 2, parts[0].lowercased() == "bearer" {
+                return await lookUp(String(parts[1].drop(while: { $0 == " " })))
+            }
+        }
+        return await certificate().flatMap(owner)
     }
 }
 

@@ -36,6 +36,8 @@ public struct HTTPServer: Service {
     ///   - unixSocket: path of the socket; its directory is the run directory.
     ///   - claim: the run directory's lock when the caller holds it already; taken by ``run()`` otherwise.
     ///   - publicPaths: exact paths without authentication on TLS.
+    ///   - publicPrefixes: beginnings of paths whose routes authenticate by themselves.
+    ///   - gate: decides about everything that is not public; nil lets every known caller do everything.
     ///   - onListening: called once when all listeners are open.
     ///   - observe: called after each answered request.
     public init(
@@ -45,6 +47,8 @@ public struct HTTPServer: Service {
         router: Router<ServingContext>,
         authenticator: Authenticator = .refusing,
         publicPaths: Set<String> = HTTPServer.defaultPublicPaths,
+        publicPrefixes: [String] = [],
+        gate: (any RequestGate)? = nil,
         eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
         onListening: (@Sendable (ListeningAddresses) async -> Void)? = nil,
         observe: (@Sendable (RequestObservation) -> Void)? = nil,
@@ -58,7 +62,7 @@ public struct HTTPServer: Service {
         self.logger = logger
         core = RequestCore(
             responder: router.buildResponder(), authenticator: authenticator, publicPaths: publicPaths,
-            observe: observe, logger: logger)
+            publicPrefixes: publicPrefixes, gate: gate, observe: observe, logger: logger)
     }
 
     /// Serves until the service group shuts down.

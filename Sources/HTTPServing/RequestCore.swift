@@ -10,6 +10,8 @@ struct RequestCore: Sendable {
     let responder: RouterResponder<ServingContext>
     let authenticator: Authenticator
     let publicPaths: Set<String>
+    let publicPrefixes: [String]
+    let gate: (any RequestGate)?
     let observe: (@Sendable (RequestObservation) -> Void)?
     let logger: Logger
 
@@ -22,6 +24,9 @@ struct RequestCore: Sendable {
         var response = try await response(to: request, context: context)
         if request.method == .head { response = response.createHeadResponse() }
         let isStream = response.body.contentLength == nil
+        // The parser stops at a request that asks for another protocol: nothing can follow it on this connection.
+        let isLast = request.wantedUpgrade != nil && response.status != .switchingProtocols
+        if isLast { response.headers[.connection] = "close" }
         defer {
             observe?(
                 RequestObservation(
@@ -29,18 +34,19 @@ struct RequestCore: Sendable {
                     duration: ContinuousClock.now - start, isStream: isStream))
         }
         try await writer.write(response: response.head, body: response.body)
+        if isLast { channel.close(mode: .output, promise: nil) }
     }
 
     private func response(to request: Request, context: ServingContext) async throws -> Response {
         var context = context
-        guard let caller = await caller(of: request, listener: context.listener) else {
+        guard let caller = await caller(of: request, context) else {
             var refusal = Response.failure(401, reason: "Unauthorized", message: "Unauthorized")
             refusal.headers[.wwwAuthenticate] = "Bearer realm=\"wherry\""
             return refusal
         }
         context.caller = caller
         do {
-            let response = try await responder.respond(to: request, context: context)
+            let response = try await route(request, context)
             return response.status.code >= 400 && response.body.contentLength == 0
                 ? Self.worded(response) : response
         } catch let error as HTTPParserError {
@@ -58,13 +64,26 @@ struct RequestCore: Sendable {
         }
     }
 
-    private func caller(of request: Request, listener: ServingContext.Listener) async -> Caller? {
-        switch listener {
+    private func route(_ request: Request, _ context: ServingContext) async throws -> Response {
+        guard let gate, !isPublic(request.uri.path) else {
+            return try await responder.respond(to: request, context: context)
+        }
+        return try await gate.respond(to: request, context: context) {
+            try await responder.respond(to: $0, context: $1)
+        }
+    }
+
+    private func isPublic(_ path: String) -> Bool {
+        publicPaths.contains(path) || publicPrefixes.contains(where: path.hasPrefix)
+    }
+
+    private func caller(of request: Request, _ context: ServingContext) async -> Caller? {
+        switch context.listener {
         case .unixSocket:
             return .localAdministrator
         case .tls:
-            if let caller = await authenticator.caller(of: request.headers) { return caller }
-            return publicPaths.contains(request.uri.path) ? .anonymous : nil
+            let caller = await authenticator.caller(of: request.headers) { await context.clientCertificateBytes() }
+            return caller ?? (isPublic(request.uri.path) ? .anonymous : nil)
         }
     }
 

@@ -6,11 +6,16 @@ public struct TLSListenerConfiguration: Sendable {
     /// Leaf first, then its issuers, as PEM.
     public var certificateChainPEM: String
     public var keyPEM: String
+    /// Whose certificates clients may show, one after the other; nil asks for none. A client without one gets in, one with another's does not.
+    public var clientAuthorityPEM: String?
 
-    public init(address: ListenAddress, certificateChainPEM: String, keyPEM: String) {
+    public init(
+        address: ListenAddress, certificateChainPEM: String, keyPEM: String, clientAuthorityPEM: String? = nil
+    ) {
         self.address = address
         self.certificateChainPEM = certificateChainPEM
         self.keyPEM = keyPEM
+        self.clientAuthorityPEM = clientAuthorityPEM
     }
 
     /// HTTP/1.1 only: upgrades to raw streams and WebSockets do not exist in HTTP/2 as clients use it.
@@ -22,6 +27,13 @@ public struct TLSListenerConfiguration: Sendable {
                 certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
             configuration.minimumTLSVersion = .tlsv12
             configuration.applicationProtocols = ["http/1.1"]
+            if let clientAuthorityPEM {
+                configuration.trustRoots = .certificates(
+                    try NIOSSLCertificate.fromPEMBytes(Array(clientAuthorityPEM.utf8)))
+                configuration.certificateVerification = .optionalVerification
+                // So that clients with certificates for other servers keep them to themselves.
+                configuration.sendCANameList = true
+            }
             return configuration
         } catch {
             throw HTTPServingError(

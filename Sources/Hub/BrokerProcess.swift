@@ -104,7 +104,7 @@ actor BrokerProcess {
     private func waitUntilListening() async throws {
         for _ in 0..<500 {
             if ownsListener() { return }
-            guard let running, ProcessIdentity.startTime(of: running.pid) != nil else { break }
+            guard let running, !ProcessIdentity.hasEnded(pidfd: running.pidfd) else { break }
             try await clock.sleep(for: .milliseconds(10))
         }
         throw HubError(
@@ -149,8 +149,7 @@ actor BrokerProcess {
     private func end(_ process: Running) async {
         try? ProcessIdentity.signal(pidfd: process.pidfd, SIGTERM)
         for round in 0..<1000 {
-            if ChildProcess.reap(process.pid) != nil { break }
-            if ProcessIdentity.startTime(of: process.pid) != process.startTime { break }
+            if ProcessIdentity.hasEnded(pidfd: process.pidfd) { break }
             if round == 500 { try? ProcessIdentity.signal(pidfd: process.pidfd, SIGKILL) }
             // Not cancelled with the service: the broker must be gone when the hub is.
             try? await clock.sleep(for: .milliseconds(10))

@@ -93,18 +93,44 @@ struct DeviceSession: Sendable {
 
     mutating func handle(_ ack: Ack, epoch: Int64, now: MonotonicInstant) -> [Effect] {
         guard let effects = hear(epoch, now) else { return [] }
-        guard ack.revision == record.revision else { return effects }
+        return effects + acknowledge(ack)
+    }
+
+    /// How far the device got, by a receipt that it signed: no sign that it is connected.
+    mutating func handle(receipt: BundleReceipt, on date: String) -> [Effect] {
+        let about =
+            "bundle \(receipt.bundle) \(receipt.sequence)" + (receipt.revision.map { " with revision \($0)" } ?? "")
+        let isGood = receipt.result == .healthy
+        var effects: [Effect] = [
+            .note(
+                type: isGood ? "Normal" : "Warning", reason: "BundleReceipt",
+                message: "\(about): \(receipt.result.rawValue) on \(date)" + (receipt.message.map { ": \($0)" } ?? ""))
+        ]
+        // A refused bundle says nothing of a revision; what was heard of a newer one counts more than an old receipt.
+        if let revision = receipt.revision, receipt.result == .healthy || receipt.result == .unhealthy,
+            record.acked < revision || record.ackedLevel != .healthy
+        {
+            effects += acknowledge(
+                Ack(
+                    revision: revision, level: isGood ? .healthy : .failed, code: receipt.code,
+                    message: receipt.message))
+        }
+        return effects
+    }
+
+    private mutating func acknowledge(_ ack: Ack) -> [Effect] {
+        guard ack.revision == record.revision else { return [] }
         resendAt = nil
         let changed =
             record.acked != ack.revision || record.ackedLevel != ack.level || record.ackCode != ack.code
             || record.ackMessage != ack.message
-        guard changed else { return effects }
+        guard changed else { return [] }
         record.acked = ack.revision
         record.ackedLevel = ack.level
         record.ackCode = ack.code
         let subject = ack.object.map { "\($0): " } ?? ""
         record.ackMessage = ack.message.map { subject + $0 } ?? (ack.level == .failed ? subject + "failed" : nil)
-        var result = effects + [.save, .acknowledgementChanged]
+        var result: [Effect] = [.save, .acknowledgementChanged]
         if ack.level == .failed {
             result.append(
                 .note(

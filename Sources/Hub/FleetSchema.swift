@@ -47,6 +47,8 @@ enum FleetSchema {
                     PRIMARY KEY (device, kind, namespace, name)
                 ) WITHOUT ROWID;
                 CREATE INDEX fleet_reported_object ON fleet_reported (kind, namespace, name);
-                """)
+                """),
+        // The registry asks with each pull who shows a certificate.
+        Migration(id: 310, sql: "CREATE INDEX fleet_devices_serial ON fleet_devices (serial)"),
     ]
 }

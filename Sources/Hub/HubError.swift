@@ -15,6 +15,10 @@ public struct HubError: Error, Sendable, CustomStringConvertible {
         public static let portInUse = Code(rawValue: "portInUse")
         /// The broker ended at once.
         public static let brokerFailed = Code(rawValue: "brokerFailed")
+        /// No device of that name, or nothing is known of it yet.
+        public static let unknownDevice = Code(rawValue: "unknownDevice")
+        /// A receipt that no device of this fleet signed.
+        public static let receiptRefused = Code(rawValue: "receiptRefused")
         /// A file or directory could not be read or written.
         public static let storage = Code(rawValue: "storage")
     }

@@ -105,13 +105,35 @@ public struct CertificateAuthority: Sendable {
         return KeyPair(certificatePEM: joined(leaf), keyPEM: request.keyPEM)
     }
 
+    /// Makes a key and a certificate for a person: the common name is the user, each organization a group.
+    ///
+    /// - Parameter end: when it runs out, in Unix seconds.
+    public func issueUser(_ user: CertificateUser, until end: Int64) throws(IdentityError) -> KeyPair {
+        try wrapping(.signing, "cannot issue a certificate for the user \(user.name)") {
+            let key = P256.Signing.PrivateKey()
+            let leaf = try issue(
+                subject: user.subject, publicKey: Certificate.PublicKey(key.publicKey), usage: .clientAuth, names: [],
+                end: Date(timeIntervalSince1970: Double(end)))
+            return KeyPair(
+                certificatePEM: joined(try leaf.serializeAsPEM().pemString), keyPEM: key.pemRepresentation)
+        }
+    }
+
     private func issue(
         commonName: String, publicKey: Certificate.PublicKey, usage: ExtendedKeyUsage.Usage, names: [GeneralName]
     ) throws -> Certificate {
+        try issue(
+            subject: DistinguishedName { CommonName(commonName) }, publicKey: publicKey, usage: usage, names: names,
+            end: Self.latest)
+    }
+
+    private func issue(
+        subject: DistinguishedName, publicKey: Certificate.PublicKey, usage: ExtendedKeyUsage.Usage,
+        names: [GeneralName], end: Date
+    ) throws -> Certificate {
         try Certificate(
             version: .v3, serialNumber: .init(), publicKey: publicKey, notValidBefore: Self.earliest,
-            notValidAfter: Self.latest, issuer: certificate.subject,
-            subject: DistinguishedName { CommonName(commonName) },
+            notValidAfter: end, issuer: certificate.subject, subject: subject,
             signatureAlgorithm: .ecdsaWithSHA256,
             extensions: Certificate.Extensions {
                 Critical(BasicConstraints.notCertificateAuthority)

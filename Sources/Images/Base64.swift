@@ -15,4 +15,39 @@ enum Base64 {
         }
         return String(decoding: result, as: UTF8.self)
     }
+
+    /// The bytes; nil when it is no base64. White space is left out, as in PEM and in hand-written files, and padding may be
+    /// left away as a whole, never in part.
+    static func decode(_ text: some StringProtocol) -> [UInt8]? {
+        var result: [UInt8] = []
+        result.reserveCapacity(text.utf8.count / 4 * 3)
+        var bits: UInt32 = 0
+        var pending: UInt32 = 0
+        var digits = 0
+        var padding = 0
+        for byte in text.utf8 {
+            let value: UInt8
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"): value = byte - UInt8(ascii: "A")
+            case UInt8(ascii: "a")...UInt8(ascii: "z"): value = byte - UInt8(ascii: "a") + 26
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = byte - UInt8(ascii: "0") + 52
+            case UInt8(ascii: "+"): value = 62
+            case UInt8(ascii: "/"): value = 63
+            case UInt8(ascii: "="):
+                padding += 1
+                continue
+            case 0x20, 0x09, 0x0a, 0x0d: continue
+            default: return nil
+            }
+            guard padding == 0 else { return nil }
+            bits = bits << 6 | UInt32(value)
+            digits += 1
+            pending += 6
+            guard pending >= 8 else { continue }
+            pending -= 8
+            result.append(UInt8(truncatingIfNeeded: bits >> pending))
+        }
+        guard digits % 4 != 1, padding == 0 || (padding <= 2 && (digits + padding) % 4 == 0) else { return nil }
+        return result
+    }
 }

@@ -16,6 +16,9 @@ public struct Image: Sendable, Hashable {
     public let size: Int64
     /// When it was built, RFC 3339, as its config says; empty when that is silent.
     public let created: String
+    /// What is damaged of it, as far as that is known; nil when nothing is. Such an image must not be started: see
+    /// ``ImageStore/prepareToStart(_:)``.
+    public let damage: String?
 }
 
 /// What removing an image did.
@@ -47,6 +50,8 @@ public struct PullProgress: Sendable, Hashable {
     public let blob: Digest?
     public let completedBytes: Int64
     public let totalBytes: Int64
+    /// Why it waits, in words.
+    public var detail: String?
 }
 
 /// A user's name and secret at a registry.
@@ -63,7 +68,7 @@ public struct RegistryCredentials: Sendable, Hashable {
     }
 }
 
-/// What an imported root's config shall say.
+/// What the config of an imported root or a committed container shall say, beside what it says already.
 public struct ImportChanges: Sendable, Hashable {
     public var cmd: [String]?
     public var entrypoint: [String]?
@@ -74,6 +79,11 @@ public struct ImportChanges: Sendable, Hashable {
     public var workingDir: String?
     public var user: String?
     public var labels: [String: String]
+    /// Paths of volumes.
+    public var volumes: [String] = []
+    public var stopSignal: String?
+    /// Stands in the image's history.
+    public var message: String?
 
     public init(
         cmd: [String]? = nil, entrypoint: [String]? = nil, env: [String] = [], exposed: [String] = [],

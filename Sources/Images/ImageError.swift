@@ -23,6 +23,8 @@ public struct ImageError: Error, Sendable, CustomStringConvertible {
         /// The registry answered with an error or with nonsense.
         public static let registryFailure = Code(rawValue: "registryFailure")
         public static let digestMismatch = Code(rawValue: "digestMismatch")
+        /// Something stored here is not what it was; it is not used until it is repaired.
+        public static let damaged = Code(rawValue: "damaged")
         public static let diskFull = Code(rawValue: "diskFull")
         public static let unsupportedMediaType = Code(rawValue: "unsupportedMediaType")
         public static let noMatchingPlatform = Code(rawValue: "noMatchingPlatform")
@@ -38,6 +40,18 @@ public struct ImageError: Error, Sendable, CustomStringConvertible {
         public static let conflict = Code(rawValue: "conflict")
         /// A file given by the user cannot be read.
         public static let unreadableFile = Code(rawValue: "unreadableFile")
+        /// `registries.yaml` cannot be used; the message names the field.
+        public static let invalidConfiguration = Code(rawValue: "invalidConfiguration")
+        /// The image policy forbids images of this name.
+        public static let policyRejected = Code(rawValue: "policyRejected")
+        /// The image policy cannot be read; nothing new is admitted.
+        public static let policyBroken = Code(rawValue: "policyBroken")
+        /// The image policy asks for a signature, and there is none.
+        public static let signatureMissing = Code(rawValue: "signatureMissing")
+        /// No signature is good: another key, another image, or damaged.
+        public static let signatureInvalid = Code(rawValue: "signatureInvalid")
+        /// The signature is good, but its key admits nothing at this time.
+        public static let keyExpired = Code(rawValue: "keyExpired")
         public static let cancelled = Code(rawValue: "cancelled")
         /// The kernel refused a file operation.
         public static let input = Code(rawValue: "input")

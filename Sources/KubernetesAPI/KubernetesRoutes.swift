@@ -1,3 +1,4 @@
+public import Access
 public import HTTPServing
 import HTTPTypes
 public import Hummingbird
@@ -18,25 +19,32 @@ public struct KubernetesRoutes: Sendable {
 
     let store: Store
     let readLogs: LogReader
+    let streams: PodStreams?
     let version: ServerVersion
+    let access: AccessControl
     let admitWrite: WriteGate?
     let tables: TableCatalog
     let logger: Logger
     private let openAPI: OpenAPIDocuments
 
     /// - Parameters:
+    ///   - streams: nil where pods run out of reach.
     ///   - isHub: the objects are a fleet's: nodes get the column LAST-CONTACT, lost ones are shown as `Unknown`, and Deployments
     ///     count the pods of every device.
     public init(
         store: Store,
+        access: AccessControl,
         readLogs: @escaping LogReader,
+        streams: PodStreams? = nil,
         version: ServerVersion,
         admitWrite: WriteGate? = nil,
         isHub: Bool = false,
         logger: Logger
     ) {
         self.store = store
+        self.access = access
         self.readLogs = readLogs
+        self.streams = streams
         self.version = version
         self.admitWrite = admitWrite
         self.logger = logger
@@ -48,11 +56,14 @@ public struct KubernetesRoutes: Sendable {
     public func register(on router: Router<ServingContext>) {
         for method in [HTTPRequest.Method.get, .head, .post, .put, .patch, .delete] {
             for path: RouterPath in ["api", "api/**", "apis", "apis/**"] {
-                router.on(path, method: method) { request, _ in await answer(request) { try await respond(to: request) }
+                router.on(path, method: method) { request, context in
+                    await answer(request) { try await respond(to: request, context) }
                 }
             }
         }
         router.get("version") { _, _ in Response.json(version.value, pretty: true) }
+        router.get(".well-known/openid-configuration") { _, _ in Response.json(access.tokens.issuerDocument) }
+        router.get("openid/v1/jwks") { _, _ in Response.json(access.tokens.webKeys) }
         router.get("openapi/v2") { request, _ in OpenAPIDocuments.emptyV2(request) }
         router.get("openapi/v3") { _, _ in Response.json(openAPI.index) }
         router.get("openapi/v3/**") { request, _ in
@@ -75,17 +86,22 @@ public struct KubernetesRoutes: Sendable {
         }
     }
 
-    private func respond(to request: Request) async throws -> Response {
+    private func respond(to request: Request, _ context: ServingContext) async throws -> Response {
         guard let path = APIPath(request.uri.path) else { throw StatusError.unknownPath() }
+        let user = User(context.caller)
         let discovery = Discovery(accept: request.headers[.accept])
         switch path {
         case .coreVersions, .groups, .group, .groupVersion:
             guard request.method == .get || request.method == .head else { throw StatusError.methodNotAllowed() }
             return try discovery.response(to: path)
         case .collection(let type, let namespace):
-            return try await respond(CollectionRequest(request, type: type, namespace: namespace))
+            return try await respond(CollectionRequest(request, user, type: type, namespace: namespace))
+        case .object(let key, let subresource) where key.type == .pod && Self.streamParts.contains(subresource):
+            return try await stream(ObjectRequest(request, user, key: key, subresource: subresource), context)
         case .object(let key, let subresource):
-            return try await respond(ObjectRequest(request, key: key, subresource: subresource))
+            return try await respond(ObjectRequest(request, user, key: key, subresource: subresource))
+        case .review(let kind, let namespace):
+            return try await respond(ReviewRequest(request: request, kind: kind, namespace: namespace, user: user))
         }
     }
 }

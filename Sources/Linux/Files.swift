@@ -81,7 +81,15 @@ public enum Files {
 
     /// The names in a directory, sorted, without `.` and `..`.
     public static func listDirectory(_ path: String) throws(SystemError) -> [String] {
-        let directory = try FileDescriptor.open(path, O_RDONLY | O_DIRECTORY)
+        let directory: FileDescriptor
+        do {
+            // The first look into a changed directory would else write its inode: flash is for what matters.
+            directory = try FileDescriptor.open(path, O_RDONLY | O_DIRECTORY | O_NOATIME)
+        } catch {
+            // Only the owner may ask for it.
+            guard error.errno == .notPermitted else { throw error }
+            directory = try FileDescriptor.open(path, O_RDONLY | O_DIRECTORY)
+        }
         return try entries(of: directory.rawValue).map(\.name).sorted()
     }
 

@@ -27,4 +27,10 @@ public enum ProcessIdentity {
     public static func signal(pidfd: Int32, _ signal: Int32) throws(SystemError) {
         try systemCall("pidfd_send_signal") { wherry_pidfd_send_signal(pidfd, signal) }
     }
+
+    /// Whether the process has ended; a child that was not collected yet has. It needs no descriptor, unlike a look at /proc.
+    public static func hasEnded(pidfd: Int32) -> Bool {
+        var watched = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
+        return poll(&watched, 1, 0) == 1
+    }
 }

@@ -36,6 +36,43 @@ struct ObjectTable {
         return found
     }
 
+    /// At most `limit` objects after a position, in order.
+    func list(
+        _ type: ResourceType, namespace: String?, after position: ListPosition?, limit: Int
+    ) throws -> [Resource] {
+        let (sql, bindings) = Self.after(position, type, namespace)
+        var found: [Resource] = []
+        try connection.forEach(
+            "SELECT json, namespace, name FROM objects \(sql) ORDER BY namespace, name LIMIT ?",
+            bindings + [.integer(Int64(limit))]
+        ) { row in
+            let key = ResourceKey(type: type, namespace: row.text(1), name: row.text(2))
+            found.append(try Self.decode(row.bytes(0), key))
+        }
+        return found
+    }
+
+    func count(_ type: ResourceType, namespace: String?, after position: ListPosition) throws -> Int {
+        let (sql, bindings) = Self.after(position, type, namespace)
+        return try connection.first("SELECT count(*) FROM objects \(sql)", bindings) { Int($0.integer(0)) } ?? 0
+    }
+
+    private static func after(
+        _ position: ListPosition?, _ type: ResourceType, _ namespace: String?
+    ) -> (sql: String, bindings: [DatabaseValue]) {
+        var sql = "WHERE type = ?"
+        var bindings: [DatabaseValue] = [.text(type.qualifiedName)]
+        if let namespace {
+            sql += " AND namespace = ?"
+            bindings.append(.text(namespace))
+        }
+        if let position {
+            sql += " AND (namespace, name) > (?, ?)"
+            bindings += [.text(position.namespace), .text(position.name)]
+        }
+        return (sql, bindings)
+    }
+
     func insert(_ resource: Resource, version: Int64, text: [UInt8]) throws {
         try connection.execute(
             "INSERT INTO objects (type, namespace, name, uid, version, json) VALUES (?, ?, ?, ?, ?, ?)",

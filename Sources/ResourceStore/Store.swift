@@ -13,6 +13,7 @@ public actor Store {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     private let state: StoreState
+    private var waiting: [PendingWrite] = []
     nonisolated let broadcast: WatchBroadcast
     /// What opening the database had to do.
     public nonisolated let recovery: Recovery
@@ -23,14 +24,15 @@ public actor Store {
     ///
     /// - Parameters:
     ///   - migrations: tables of other modules in the same file; their ids are unique across modules.
+    ///   - holdsMirrors: whether it is a hub's, whose objects of devices were judged by the policies of their namespace there.
     ///   - historyLimit: changes kept in memory for clients that list and then watch.
     /// - Throws: ``SQLiteError``, `.newerSchema` when a newer program wrote the database.
     public init(
-        path: String, migrations extra: [Migration] = [], historyLimit: Int = 4096,
+        path: String, migrations extra: [Migration] = [], holdsMirrors: Bool = false, historyLimit: Int = 4096,
         environment: StoreEnvironment = .system
     ) throws {
         let database = Database(path: path, migrations: StoreSchema.migrations + extra)
-        let state = try StoreState(database: database, environment: environment)
+        let state = try StoreState(database: database, environment: environment, holdsMirrors: holdsMirrors)
         self.path = path
         recovery = state.recovery
         broadcast = WatchBroadcast(historyLimit: historyLimit, version: state.versions.current)
@@ -73,6 +75,14 @@ public actor Store {
         return ResourceList(items: items, resourceVersion: String(state.versions.current))
     }
 
+    /// The version of the state that a list of a type shows now.
+    func presentVersion(of type: ResourceType) throws -> Int64 {
+        if type == .event { try removeSurplusEvents() }
+        return state.versions.current
+    }
+
+    func read<T>(_ body: (StoreTransaction) throws -> T) throws -> T { try state.read(body) }
+
     /// Objects that name `uid` among their owners.
     public func dependents(of uid: String) throws -> [Resource] { try state.read { try $0.dependents(of: uid) } }
 
@@ -82,8 +92,8 @@ public actor Store {
     ///
     /// An empty name with `generateName` gets one. Throws 409 when it exists, 404 without its namespace, 403 when the
     /// namespace is being deleted.
-    public func create(_ resource: Resource, dryRun: Bool = false) throws -> Resource {
-        try write(resource.type, dryRun: dryRun) { try $0.create(resource) }
+    public func create(_ resource: Resource, dryRun: Bool = false) async throws -> Resource {
+        try await write(resource.type, dryRun: dryRun) { try $0.create(resource) }
     }
 
     /// Replaces an object.
@@ -93,16 +103,17 @@ public actor Store {
     /// A marked object whose last finalizer goes is removed.
     public func replace(
         _ resource: Resource, subresource: Subresource = .none, dryRun: Bool = false
-    ) throws -> Resource {
-        try write(resource.type, dryRun: dryRun) { try $0.replace(resource, subresource: subresource) }
+    ) async throws -> Resource {
+        try await write(resource.type, dryRun: dryRun) { try $0.replace(resource, subresource: subresource) }
     }
 
     /// Changes the present object in one step; `change` sees its latest state, so there is no conflict.
     @discardableResult
     public func update(
-        _ key: ResourceKey, subresource: Subresource = .none, _ change: @Sendable (inout Resource) throws -> Void
-    ) throws -> Resource {
-        try write(key.type, dryRun: false) { try $0.update(key, subresource: subresource, change) }
+        _ key: ResourceKey, subresource: Subresource = .none,
+        _ change: @escaping @Sendable (inout Resource) throws -> Void
+    ) async throws -> Resource {
+        try await write(key.type, dryRun: false) { try $0.update(key, subresource: subresource, change) }
     }
 
     /// Deletes an object, or marks it when something has to happen first.
@@ -111,19 +122,27 @@ public actor Store {
     /// of 0. Finalizers hold any object. Foreground and orphan propagation work through finalizers that the garbage
     /// collector (Workloads) serves.
     @discardableResult
-    public func delete(_ key: ResourceKey, _ options: DeleteOptions = DeleteOptions()) throws -> DeleteOutcome {
-        guard key.type != .event else {
-            return try write(key.type, dryRun: options.dryRun) { try $0.delete(key, options) }
+    public func delete(_ key: ResourceKey, _ options: DeleteOptions = DeleteOptions()) async throws -> DeleteOutcome {
+        do {
+            return try await write(key.type, dryRun: options.dryRun) { try $0.delete(key, options) }
+        } catch let error as StatusError where error.code == 507 {
+            // What frees space gets a second try with the reserve given back.
+            let (outcome, changes) = try state.freeingTransaction(commit: !options.dryRun) {
+                try $0.delete(key, options)
+            }
+            broadcast.publish(changes)
+            return outcome
         }
-        let (outcome, changes) = try state.freeingTransaction(commit: !options.dryRun) { try $0.delete(key, options) }
-        broadcast.publish(changes)
-        return outcome
     }
 
     /// Several changes in one database transaction; watchers see them after the commit, in order.
+    ///
+    /// - Parameter dryRun: Everything is checked and nothing kept.
     @discardableResult
-    public func transaction<T: Sendable>(_ body: @Sendable (StoreTransaction) throws -> T) throws -> T {
-        let (result, changes) = try state.transaction { try body($0) }
+    public func transaction<T: Sendable>(
+        dryRun: Bool = false, _ body: @Sendable (StoreTransaction) throws -> T
+    ) throws -> T {
+        let (result, changes) = try state.transaction(commit: !dryRun) { try body($0) }
         broadcast.publish(changes)
         return result
     }
@@ -134,14 +153,38 @@ public actor Store {
         do { return try body(try state.connection()) } catch { throw StoreState.translated(error) }
     }
 
-    private func write<T>(
-        _ type: ResourceType, dryRun: Bool, _ body: (StoreTransaction) throws -> T
-    ) throws -> T {
-        let inMemory = type == .event && !dryRun
-        let (result, changes) = try inMemory ? state.volatile(body) : state.transaction(commit: !dryRun, body)
+    private func write<T: Sendable>(
+        _ type: ResourceType, dryRun: Bool, _ body: @escaping @Sendable (StoreTransaction) throws -> T
+    ) async throws -> T {
+        guard type == .event || dryRun else { return try await grouped(body) }
+        let (result, changes) = try dryRun ? state.transaction(commit: false, body) : state.volatile(body)
         broadcast.publish(changes)
         return result
     }
+
+    /// - Returns: whether it is the first one that waits.
+    func enqueue(_ write: PendingWrite) -> Bool {
+        waiting.append(write)
+        return waiting.count == 1
+    }
+
+    func takeWaiting(upTo limit: Int) -> [PendingWrite] {
+        let batch = Array(waiting.prefix(limit))
+        waiting.removeFirst(batch.count)
+        return batch
+    }
+
+    func transactionOfParts<T>(
+        _ parts: [(StoreTransaction) throws -> T]
+    ) throws -> ([Result<T, any Error>], [Change]) {
+        try state.transaction { transaction in
+            // One change needs no part of its own: what it throws takes back the whole.
+            guard parts.count > 1 else { return [.success(try parts[0](transaction))] }
+            return try parts.map { try transaction.part($0) }
+        }
+    }
+
+    func publish(_ changes: [Change]) { broadcast.publish(changes) }
 
     // MARK: Events
 

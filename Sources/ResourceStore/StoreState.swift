@@ -15,6 +15,7 @@ final class StoreState {
     private let database: Database
     private var openConnection: Connection
     let environment: StoreEnvironment
+    let holdsMirrors: Bool
     var versions: Versions
     /// Known namespaces; true for one that is being deleted.
     var namespaces: [String: Bool] = [:]
@@ -25,9 +26,10 @@ final class StoreState {
     private let reserve: DiskReserve
     private var reserveIsFilled: Bool
 
-    init(database: Database, environment: StoreEnvironment) throws {
+    init(database: Database, environment: StoreEnvironment, holdsMirrors: Bool) throws {
         self.database = database
         self.environment = environment
+        self.holdsMirrors = holdsMirrors
         let (connection, recovery) = try database.open()
         openConnection = connection
         self.recovery = recovery

@@ -39,7 +39,7 @@ extension StoreTransaction {
         }
         var new = resource
         for field in Self.serverFields { new.setMetadata(field, old.metadata(field)) }
-        if old.type.hasStatusSubresource { new.value["status"] = old.value["status"] }
+        if old.type.hasStatus { new.value["status"] = old.value["status"] }
         if new.countsGenerations && new.value["spec"] != old.value["spec"] {
             new.setMetadata("generation", .integer(Int64(old.generation + 1)))
         }
@@ -50,11 +50,4 @@ extension StoreTransaction {
         "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "resourceVersion",
         "selfLink",
     ]
-}
-
-extension ResourceType {
-    /// Types whose `status` is written through its own subresource only.
-    var hasStatusSubresource: Bool {
-        self != .configMap && self != .secret && self != .event
-    }
 }

@@ -16,6 +16,21 @@ public final class StoreTransaction {
         table = ObjectTable(connection: connection)
     }
 
+    /// A part that fails alone: what it did is taken back, and the rest of the transaction stands.
+    func part<T>(_ body: (StoreTransaction) throws -> T) throws -> Result<T, any Error> {
+        let saved = (state.versions, state.namespaces, state.events, changes.count)
+        do {
+            return .success(try connection.transaction { try body(self) })
+        } catch let error as SQLiteError {
+            // The database itself: the whole has failed.
+            throw error
+        } catch {
+            (state.versions, state.namespaces, state.events) = (saved.0, saved.1, saved.2)
+            changes.removeSubrange(saved.3...)
+            return .failure(error)
+        }
+    }
+
     /// The object, nil when there is none.
     public func find(_ key: ResourceKey) throws -> Resource? {
         key.type == .event ? state.events.find(key) : try table.find(key)?.resource
@@ -75,6 +90,7 @@ public final class StoreTransaction {
         for field in ["deletionTimestamp", "deletionGracePeriodSeconds"] { new.setMetadata(field, nil) }
         if new.countsGenerations { new.setMetadata("generation", 1) }
         if new.type == .namespace { prepareNamespace(&new) }
+        new = try NamespacePolicies(transaction: self).admit(new)
         return try write(new, previous: nil, row: nil)
     }
 

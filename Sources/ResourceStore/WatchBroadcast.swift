@@ -66,6 +66,17 @@ final class WatchBroadcast: Sendable {
         return WatchStream(subscription: try result.get())
     }
 
+    /// See ``WatchHistory/states(at:_:)``.
+    ///
+    /// - Throws: 410 when the history does not reach back so far.
+    func states(at version: Int64, _ selection: WatchSelection) throws(StatusError) -> [ListPosition: Resource?] {
+        let (floor, states) = state.withLock { state in
+            (state.history.floor, version < state.history.floor ? [:] : state.history.states(at: version, selection))
+        }
+        if version < floor { throw .expired(requested: String(version), oldest: String(floor)) }
+        return states
+    }
+
     func bookmark(_ id: Int) {
         state.withLock { state in
             guard let watcher = state.watchers[id], let type = watcher.selection.types.first else { return }

@@ -70,6 +70,19 @@ struct WatchHistory {
         }
     }
 
+    /// What the objects that changed after `version` were then; nil for those that did not exist.
+    func states(at version: Int64, _ selection: WatchSelection) -> [ListPosition: Resource?] {
+        var states: [ListPosition: Resource?] = [:]
+        for entry in entries[head...]
+        where entry.version > version && selection.takes(entry.type, entry.namespace) {
+            guard let resource = entry.payload.decode(entry.type) else { continue }
+            let position = ListPosition(resource)
+            // The first change after the version tells what was before it.
+            if states[position] == nil { states[position] = .some(entry.previous?.decode(entry.type)) }
+        }
+        return states
+    }
+
     /// The held changes after `version` that `selection` takes, oldest first.
     func events(after version: Int64, _ selection: WatchSelection) -> [WatchEvent] {
         entries[head...].compactMap { entry in

@@ -40,12 +40,12 @@ public struct ResourceType: Hashable, Sendable, CustomStringConvertible {
         hasher.combine(group)
     }
 
-    private init(
-        group: String = "", _ kind: String, _ plural: String, _ shortNames: [String] = [], namespaced: Bool = true,
-        categories: [String] = []
+    init(
+        group: String = "", version: String = "v1", _ kind: String, _ plural: String, _ shortNames: [String] = [],
+        namespaced: Bool = true, categories: [String] = []
     ) {
         self.group = group
-        version = "v1"
+        self.version = version
         self.kind = kind
         self.plural = plural
         singular = kind.lowercased()
@@ -65,10 +65,12 @@ public struct ResourceType: Hashable, Sendable, CustomStringConvertible {
     public static let deployment = ResourceType(
         group: "apps", "Deployment", "deployments", ["deploy"], categories: ["all"])
 
-    /// Every type the store and the API know.
-    public static let all: [ResourceType] = [
+    /// Types whose objects have a struct.
+    static let modelled: [ResourceType] = [
         .configMap, .event, .namespace, .node, .pod, .secret, .deployment, .replicaSet,
     ]
+    /// Every type the store and the API know.
+    public static let all: [ResourceType] = modelled + Kind.all.map(\.type)
 
     private static let byName = Dictionary(
         uniqueKeysWithValues: all.map { ("\($0.group)/\($0.version)/\($0.plural)", $0) })

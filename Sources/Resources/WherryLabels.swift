@@ -4,8 +4,12 @@ public enum WherryLabels {
     public static let owner = "wherry.dev/owner"
     public static let ownerHub = "hub"
     public static let ownerLocal = "local"
+    /// The owner of objects that came in a bundle, before the bundle's name.
+    public static let ownerBundlePrefix = "bundle/"
     /// Annotation: hash of the object in the hub's document, to see whether it changed.
     public static let hubHash = "wherry.dev/hub-hash"
+    /// Annotation: the same of an object that came in a bundle.
+    public static let bundleHash = "wherry.dev/bundle-hash"
     /// Label on mirrored objects at the hub: the device they came from.
     public static let device = "wherry.dev/device"
 

@@ -2,8 +2,9 @@ internal import CSQLite
 
 /// One blocking connection to one database file.
 ///
-/// Not Sendable: it lives inside one actor that runs on its own thread. Close it explicitly at a clean stop: the last
-/// close folds the write-ahead log into the file, so that a log found at the next start means an unclean stop.
+/// Not Sendable: it lives inside one actor that runs on its own thread. It has the file to itself: another connection is
+/// refused as busy. Close it explicitly at a clean stop: the last close folds the write-ahead log into the file, so that
+/// a log found at the next start means an unclean stop.
 public final class Connection {
     /// How durable a commit is (`fleet-protocol.md` E1).
     public enum Profile: Sendable {
@@ -53,7 +54,8 @@ public final class Connection {
             // Before the first page, later it needs a VACUUM; on a filled database the pragma is a write at every open.
             try execute(script: "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL;")
         }
-        try execute(script: "PRAGMA journal_mode=WAL;")
+        // Before the log is first looked at: its index is in memory then, not in a mapped file, which even reading dirties.
+        try execute(script: "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;")
         try execute(
             script: """
                 PRAGMA synchronous=\(synchronous); PRAGMA wal_autocheckpoint=256; PRAGMA journal_size_limit=1048576;

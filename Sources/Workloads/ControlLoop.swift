@@ -113,6 +113,7 @@ struct ControlLoop: Sendable {
         case .deployment(let key): try DeploymentController(ages: ages).reconcile(key, transaction)
         case .replicaSet(let key): try ReplicaSetController(ages: ages).reconcile(key, transaction)
         case .orphan(let key): try Adoption.reconcile(key, transaction)
+        case .quotas(let namespace): try QuotaController.reconcile(namespace, transaction)
         case .namespace(let name): try NamespaceController.reconcile(name, transaction)
         case .finalizer(let key): try GarbageCollector.serveFinalizers(key, transaction)
         case .sweep: try sweep(transaction)

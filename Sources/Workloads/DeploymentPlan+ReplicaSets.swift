@@ -6,7 +6,7 @@ extension DeploymentPlanner {
     private static let ownAnnotations: Set<String> = [
         WherryLabels.lastApplied, WherryLabels.deploymentRevision, WherryLabels.desiredReplicas,
         WherryLabels.maxReplicas, "deployment.kubernetes.io/revision-history",
-        "deprecated.deployment.rollback.to", WherryLabels.owner, WherryLabels.hubHash,
+        "deprecated.deployment.rollback.to", WherryLabels.owner, WherryLabels.hubHash, WherryLabels.bundleHash,
     ]
 
     private var nextRevision: Int { (old.map(\.revision).max() ?? 0) + 1 }

@@ -73,19 +73,30 @@ struct ReplicaSetController: Sendable {
                 document, type: .pod, namespace: set.namespace, validation: .ignore
             ).resource
         } catch {
-            outcome.failure = error.message
-            let event = PlannedEvent(
-                type: "Warning", reason: "FailedCreate", message: "Error creating: \(error.message)")
-            outcome.add([event], on: set, Self.component)
+            fail(error, set, &outcome)
             return []
         }
-        return try (0..<count).map { _ in
-            let pod = try transaction.create(template)
+        var created: [PodView] = []
+        for _ in 0..<count {
+            let pod: Resource
+            do { pod = try transaction.create(template) } catch let error as StatusError where error.code == 403 {
+                // A policy of the namespace: what it leaves room for stays, the rest is tried again.
+                fail(error, set, &outcome)
+                return created
+            }
             outcome.add(
                 [PlannedEvent(reason: "SuccessfulCreate", message: "Created pod: \(pod.name)")], on: set,
                 Self.component)
-            return PodView(pod)
+            created.append(PodView(pod))
         }
+        return created
+    }
+
+    private func fail(_ error: StatusError, _ set: Resource, _ outcome: inout Outcome) {
+        outcome.failure = error.message
+        let event = PlannedEvent(
+            type: "Warning", reason: "FailedCreate", message: "Error creating: \(error.message)")
+        outcome.add([event], on: set, Self.component)
     }
 
     // MARK: Adoption

@@ -10,6 +10,8 @@ enum WorkItem: Hashable, Sendable {
     /// A pod or ReplicaSet without manager, which one may adopt.
     case orphan(ResourceKey)
     case namespace(String)
+    /// The quotas of a namespace, after something that one may count came, changed or went.
+    case quotas(String)
     /// An object that is marked for deletion and waits for its dependents.
     case finalizer(ResourceKey)
     /// Dependents whose owners are gone.
@@ -28,6 +30,7 @@ enum WorkItem: Hashable, Sendable {
         case .namespace: items.insert(.namespace(resource.name))
         default: break
         }
+        if resource.type != .event, let namespace = resource.namespace { items.insert(.quotas(namespace)) }
         for version in [resource, event.previous] {
             if let version, let owner = version.controllerOwner, let item = item(for: owner, in: version.namespace) {
                 items.insert(item)

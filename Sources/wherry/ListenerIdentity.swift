@@ -1,15 +1,20 @@
+import Access
 import Crypto
 import FleetProtocol
 import HTTPServing
 import Identity
 import JSON
+import KubernetesAPI
 import Linux
+import Logging
 import Synchronization
 
 /// Who a daemon is on its TLS listener, and how its own administrator gets in: a CA and a bearer token that are kept,
 /// a server certificate made at each start, and the address it last listened on.
 struct ListenerIdentity: Sendable {
     let authority: CertificateAuthority
+    /// Whose certificates name people. At a hub it is not the devices' authority: a broker must not take a person for a device.
+    private let userAuthority: CertificateAuthority
     let token: String
     private let directory: String
 
@@ -21,15 +26,17 @@ struct ListenerIdentity: Sendable {
         try Files.makeDirectories(directory, mode: 0o700)
         if let authority {
             self.authority = authority
+            userAuthority = try Self.loadAuthority("\(directory)/users-ca", commonName: "\(commonName) users")
         } else {
-            self.authority = try Self.loadAuthority(directory, commonName: commonName)
+            self.authority = try Self.loadAuthority("\(directory)/ca", commonName: commonName)
+            userAuthority = self.authority
         }
         token = try Self.loadToken("\(directory)/token")
     }
 
-    private static func loadAuthority(_ directory: String, commonName: String) throws -> CertificateAuthority {
-        let certificate = "\(directory)/ca.pem"
-        let key = "\(directory)/ca.key"
+    private static func loadAuthority(_ path: String, commonName: String) throws -> CertificateAuthority {
+        let certificate = "\(path).pem"
+        let key = "\(path).key"
         guard Files.exists(certificate) || Files.exists(key) else {
             let made = try CertificateAuthority.create(commonName: commonName)
             try Files.writeAtomically(Array(made.keyPEM.utf8), to: key)
@@ -61,18 +68,36 @@ struct ListenerIdentity: Sendable {
 
     /// The listener's configuration. Without a wish it is the address of the last start, if that is free, else one of
     /// 127.0.0.1 that the kernel chooses.
-    func listener(_ wish: ListenAddress?, commonName: String, names: [String]) throws -> TLSListenerConfiguration {
+    ///
+    func listener(
+        _ wish: ListenAddress?, commonName: String, names: [String]
+    ) throws -> TLSListenerConfiguration {
         let address =
             wish ?? remembered.flatMap { Self.isFree($0) ? $0 : nil } ?? ListenAddress(host: "127.0.0.1", port: 0)
         var every = ["localhost", "127.0.0.1", "::1", commonName] + names
         if !["0.0.0.0", "::"].contains(address.host) { every.append(address.host) }
         var seen: Set<String> = []
         let pair = try authority.issueServer(commonName: commonName, names: every.filter { seen.insert($0).inserted })
-        return TLSListenerConfiguration(address: address, certificateChainPEM: pair.certificatePEM, keyPEM: pair.keyPEM)
+        return TLSListenerConfiguration(
+            address: address, certificateChainPEM: pair.certificatePEM, keyPEM: pair.keyPEM,
+            clientAuthorityPEM: Set([authority.certificatePEM, userAuthority.certificatePEM]).joined(separator: "\n"))
     }
 
-    var authenticator: Authenticator {
-        .bearerTokens([(token: token, caller: .administrator)])
+    /// Knows the administrator's token, the tokens of service accounts and the certificates of users.
+    func authenticator(_ tokens: ServiceAccountTokens, logger: Logger) -> Authenticator {
+        Authenticator { [token] presented in
+            if ConstantTime.equal(presented, token) { return .administrator }
+            do {
+                return try await tokens.holder(of: presented).map { Caller($0.user) }
+            } catch {
+                logger.error("a token cannot be checked", metadata: ["error": "\(error)"])
+                return nil
+            }
+        } owner: { certificate in
+            CertificateUser(certificate: certificate).map {
+                Caller(name: $0.name, groups: $0.groups + [User.authenticatedGroup])
+            }
+        }
     }
 
     private var remembered: ListenAddress? {
@@ -104,8 +129,27 @@ struct ListenerIdentity: Sendable {
         return bind(descriptor, info.ai_addr, info.ai_addrlen) == 0
     }
 
-    /// A kubeconfig for this listener.
+    /// A kubeconfig for this listener's administrator.
     func kubeconfig(name: String, address: ListenAddress) -> JSONValue {
+        kubeconfig(name: name, address: address, user: name, credentials: ["token": .string(token)])
+    }
+
+    /// A kubeconfig for a person, with a certificate of his own. What he may do, role bindings say.
+    func kubeconfig(
+        name: String, address: ListenAddress, user: CertificateUser, days: Int
+    ) throws -> JSONValue {
+        let pair = try userAuthority.issueUser(user, until: WallClock.now().seconds + Int64(days) * 86_400)
+        return kubeconfig(
+            name: name, address: address, user: user.name,
+            credentials: [
+                "client-certificate-data": .string(Base64.encode(Array(pair.certificatePEM.utf8))),
+                "client-key-data": .string(Base64.encode(Array(pair.keyPEM.utf8))),
+            ])
+    }
+
+    private func kubeconfig(
+        name: String, address: ListenAddress, user: String, credentials: JSONValue
+    ) -> JSONValue {
         let host = ["0.0.0.0", "::"].contains(address.host) ? "127.0.0.1" : address.host
         let server = "https://\(ListenAddress(host: host, port: address.port))"
         let authorityData = Base64.encode(Array(authority.certificatePEM.utf8))
@@ -113,8 +157,8 @@ struct ListenerIdentity: Sendable {
         return [
             "apiVersion": "v1", "kind": "Config", "current-context": .string(name),
             "clusters": [["name": .string(name), "cluster": cluster]],
-            "users": [["name": .string(name), "user": ["token": .string(token)]]],
-            "contexts": [["name": .string(name), "context": ["cluster": .string(name), "user": .string(name)]]],
+            "users": [["name": .string(user), "user": credentials]],
+            "contexts": [["name": .string(name), "context": ["cluster": .string(name), "user": .string(user)]]],
         ]
     }
 }

@@ -11,8 +11,11 @@ struct Wherry: AsyncParsableCommand {
         version: version,
         subcommands: [
             UpCommand.self, AgentCommand.self, HubCommand.self, JoinCommand.self, TokenCommand.self,
-            KubeconfigCommand.self, PullCommand.self, LoadCommand.self, ImportCommand.self, ImagesCommand.self,
-            RemoveImageCommand.self, ApplyCommand.self, GetCommand.self, DeleteCommand.self, LogsCommand.self,
+            KubeconfigCommand.self, RegistryCommand.self, PullCommand.self, PushCommand.self, LoadCommand.self,
+            SaveCommand.self,
+            ImportCommand.self, ExportCommand.self, CommitCommand.self, TagCommand.self, ImagesCommand.self,
+            HistoryCommand.self, InspectCommand.self, RemoveImageCommand.self, ImageCommand.self, ApplyCommand.self,
+            GetCommand.self, DeleteCommand.self, LogsCommand.self, BundleCommand.self,
         ])
 
     /// Runs a command line to its end.

@@ -109,6 +109,8 @@ int wherry_interface_up(const char *_Nonnull name);
 
 /// A connection to the UNIX socket at `path`.
 int wherry_connect_unix(const char *_Nonnull path);
+/// A non-blocking socket that accepts connections to `path`, at most 8 waiting.
+int wherry_listen_unix(const char *_Nonnull path);
 /// A pair of connected stream sockets.
 int wherry_socket_pair(int *_Nonnull ends);
 /// Sends `data`, at least one byte, and with it the descriptor `fd`.
@@ -147,6 +149,9 @@ void wherry_malloc_configure(void);
 void wherry_malloc_trim(void);
 /// Look-ups read files and DNS only: a static program must not load the device's NSS modules.
 void wherry_configure_name_service(void);
+
+/// 1 when the kernel says that something (NTP, PTP) keeps the clock right; see adjtimex(2).
+int wherry_clock_is_kept(void);
 
 // Numbers that the Glibc module does not export.
 

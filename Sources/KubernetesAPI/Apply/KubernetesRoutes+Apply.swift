@@ -40,12 +40,12 @@ extension KubernetesRoutes {
                 guard let old else {
                     let (resource, warnings) = try Admission.create(
                         merged, type: request.key.type, namespace: request.key.namespace, validation: validation)
-                    try admitWrite?(nil, resource)
+                    try await admit(nil, resource, request.user)
                     let created = try await store.create(resource, dryRun: dryRun)
                     return try answer(created, part, rendering, warnings, status: .created)
                 }
                 let (resource, warnings) = try Admission.update(merged, old: old, validation: validation)
-                try admitWrite?(old, resource)
+                try await admit(old, resource, request.user)
                 let stored = try await store.replace(resource, dryRun: dryRun)
                 return try answer(stored, part, rendering, warnings)
             } catch let error as StatusError

@@ -16,9 +16,10 @@ struct ServedResource: Sendable {
     let parts: [Part]
 
     /// In the order of discovery: by group, then by name.
-    static let all: [ServedResource] = ResourceType.all
-        .sorted { ($0.group, $0.plural) < ($1.group, $1.plural) }
-        .map { ServedResource(type: $0, verbs: verbs(of: $0), parts: parts(of: $0)) }
+    static let all: [ServedResource] =
+        (ResourceType.all.map { ServedResource(type: $0, verbs: verbs(of: $0), parts: parts(of: $0)) }
+        + RequestKind.reviews.map { ServedResource(type: $0.type, verbs: ["create"], parts: []) })
+        .sorted { ($0.type.group, $0.type.plural) < ($1.type.group, $1.type.plural) }
 
     private static func verbs(of type: ResourceType) -> [String] {
         let verbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
@@ -31,18 +32,31 @@ struct ServedResource: Sendable {
             verbs: ["get", "patch", "update"])
         let scale = Part(
             name: "scale", group: "autoscaling", version: "v1", kind: "Scale", verbs: ["get", "patch", "update"])
-        switch type {
-        case .deployment, .replicaSet: return [scale, status]
-        case .pod: return [Part(name: "log", group: "", version: "v1", kind: "Pod", verbs: ["get"]), status]
-        case .namespace, .node: return [status]
-        default: return []
+        var parts: [Part] = []
+        if type == .pod {
+            for (name, kind) in [("attach", "PodAttachOptions"), ("exec", "PodExecOptions")] {
+                parts.append(Part(name: name, group: "", version: "v1", kind: kind, verbs: ["create", "get"]))
+            }
+            parts.append(Part(name: "log", group: "", version: "v1", kind: "Pod", verbs: ["get"]))
+            parts.append(
+                Part(
+                    name: "portforward", group: "", version: "v1", kind: "PodPortForwardOptions",
+                    verbs: ["create", "get"]))
         }
+        for request in [RequestKind.eviction, .tokenRequest] where request.parent == type.plural {
+            let own = request.type
+            parts.append(
+                Part(name: own.plural, group: own.group, version: own.version, kind: own.kind, verbs: ["create"]))
+        }
+        if type.isScalable { parts.append(scale) }
+        if type.hasStatus { parts.append(status) }
+        return parts
     }
 }
 
 /// Groups and their versions, the preferred one first.
 enum APIGroups {
-    static let versions: [String: [String]] = Dictionary(grouping: ResourceType.all, by: \.group)
+    static let versions: [String: [String]] = Dictionary(grouping: ServedResource.all.map(\.type), by: \.group)
         .mapValues { Array(Set($0.map(\.version))).sorted() }
 
     /// Groups other than the core group.

@@ -8,7 +8,7 @@ extension KubernetesRoutes {
     func delete(_ request: ObjectRequest) async throws -> Response {
         let rendering = try rendering(request.shape(), request.query)
         let options = try await deleteOptions(request.request, request.query)
-        if let admitWrite { try admitWrite(try await store.get(request.key), nil) }
+        try await admit(try await store.get(request.key), nil, request.user)
         let outcome = try await store.delete(request.key, options)
         switch outcome {
         case .marked(let resource):
@@ -32,7 +32,7 @@ extension KubernetesRoutes {
             request.type, namespace: request.namespace, labels: selection.labels, fields: selection.fields)
         var deleted: [Resource] = []
         for resource in list.items {
-            try admitWrite?(resource, nil)
+            try await admit(resource, nil, request.user)
             do {
                 deleted.append(try await store.delete(resource.key, options).resource)
             } catch let error as StatusError where error.reason == .notFound {
@@ -54,23 +54,30 @@ extension KubernetesRoutes {
     /// From the body when there is one, else from the query.
     private func deleteOptions(_ request: Request, _ query: QueryParameters) async throws -> DeleteOptions {
         let document = try await RequestDocument(request)
-        var options = DeleteOptions()
-        if !document.bytes.isEmpty {
-            let body = try document.object()
-            options.gracePeriodSeconds = body["gracePeriodSeconds"]?.intValue
-            options.propagation = try propagation(
-                body["propagationPolicy"]?.stringValue, orphan: body["orphanDependents"]?.boolValue)
-            options.uid = body[path: "preconditions", "uid"]?.stringValue
-            options.resourceVersion = body[path: "preconditions", "resourceVersion"]?.stringValue
-            options.dryRun = body["dryRun"]?.arrayValue?.isEmpty == false
-        }
+        var options = try document.bytes.isEmpty ? DeleteOptions() : deleteOptions(try document.object())
         if let seconds = try query.integer("gracePeriodSeconds") { options.gracePeriodSeconds = seconds }
         if let text = query.text("propagationPolicy") { options.propagation = try propagation(text, orphan: nil) }
         if try query.dryRun() { options.dryRun = true }
-        if let seconds = options.gracePeriodSeconds, seconds < 0 {
-            throw StatusError.badRequest("gracePeriodSeconds: Invalid value: \(seconds): must not be negative")
-        }
+        try check(options)
         return options
+    }
+
+    /// From a `DeleteOptions` document.
+    func deleteOptions(_ body: JSONValue) throws(StatusError) -> DeleteOptions {
+        var options = DeleteOptions()
+        options.gracePeriodSeconds = body["gracePeriodSeconds"]?.intValue
+        options.propagation = try propagation(
+            body["propagationPolicy"]?.stringValue, orphan: body["orphanDependents"]?.boolValue)
+        options.uid = body[path: "preconditions", "uid"]?.stringValue
+        options.resourceVersion = body[path: "preconditions", "resourceVersion"]?.stringValue
+        options.dryRun = body["dryRun"]?.arrayValue?.isEmpty == false
+        try check(options)
+        return options
+    }
+
+    private func check(_ options: DeleteOptions) throws(StatusError) {
+        guard let seconds = options.gracePeriodSeconds, seconds < 0 else { return }
+        throw .badRequest("gracePeriodSeconds: Invalid value: \(seconds): must not be negative")
     }
 
     private func propagation(_ text: String?, orphan: Bool?) throws(StatusError) -> DeleteOptions.Propagation? {

@@ -47,7 +47,10 @@ extension KubernetesRoutes {
         pod.value[path: "spec", field]?.arrayValue?.compactMap { $0["name"]?.stringValue } ?? []
     }
 
-    private static func container(of pod: Resource, named name: String?) throws(StatusError) -> String {
+    /// The container that a client means: the one it names, the one that the pod's annotation names, or the only one.
+    static func container(
+        of pod: Resource, named name: String?, annotation: String? = nil
+    ) throws(StatusError) -> String {
         let containers = names(pod, "containers")
         let initContainers = names(pod, "initContainers")
         if let name {
@@ -55,6 +58,11 @@ extension KubernetesRoutes {
                 throw .badRequest("container \(name) is not valid for pod \(pod.name)")
             }
             return name
+        }
+        if let preferred = annotation.flatMap({ pod.value[path: "metadata", "annotations", $0]?.stringValue }),
+            containers.contains(preferred)
+        {
+            return preferred
         }
         if containers.count == 1 { return containers[0] }
         var message =

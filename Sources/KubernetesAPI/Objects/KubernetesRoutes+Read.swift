@@ -25,6 +25,8 @@ extension KubernetesRoutes {
             guard request.request.method == .get else { throw StatusError.methodNotAllowed() }
             return try await podLog(request)
         }
+        if request.subresource == "token", request.key.type == .serviceAccount { return try await issueToken(request) }
+        if request.subresource == "eviction", request.key.type == .pod { return try await evict(request) }
         let part = try subresource(request)
         switch request.request.method {
         case .get, .head:
@@ -55,15 +57,25 @@ extension KubernetesRoutes {
     }
 
     private func list(_ request: CollectionRequest) async throws -> Response {
-        if request.query.text("continue") != nil {
-            throw StatusError.expired(
-                "The provided continue parameter is unknown here: lists are answered whole; start the list anew")
-        }
         let rendering = try rendering(request.shape(), request.query)
         let selection = try request.query.selection(of: request.type)
-        let list = try await store.list(
-            request.type, namespace: request.namespace, labels: selection.labels, fields: selection.fields)
-        return .json(rendering.list(list.items, type: request.type, resourceVersion: list.resourceVersion))
+        let options = try ListOptions(request.query)
+        let page: ListPage
+        do {
+            page = try await store.page(
+                request.type, namespace: request.namespace, labels: selection.labels, fields: selection.fields,
+                limit: options.limit, after: options.cursor, at: options.version)
+        } catch let error as StatusError where error.reason == .expired && options.cursor != nil {
+            throw StatusError.expired(
+                "The provided continue parameter is too old to display a consistent list result. You must start a new list "
+                    + "without the continue parameter.")
+        }
+        var list = rendering.list(page.items, type: request.type, resourceVersion: page.resourceVersion)
+        if let next = page.next {
+            list[path: "metadata", "continue"] = .string(ContinueToken.text(next))
+            list[path: "metadata", "remainingItemCount"] = page.remaining.map { .integer(Int64($0)) }
+        }
+        return .json(list)
     }
 
     private func get(_ request: ObjectRequest, _ part: Subresource) async throws -> Response {

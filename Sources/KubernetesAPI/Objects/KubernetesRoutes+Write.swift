@@ -1,3 +1,4 @@
+import Access
 import HTTPServing
 import HTTPTypes
 import Hummingbird
@@ -17,9 +18,24 @@ extension KubernetesRoutes {
         let document = try await RequestDocument(request.request).object()
         let (resource, warnings) = try Admission.create(
             document, type: request.type, namespace: request.namespace, validation: validation)
-        try admitWrite?(nil, resource)
+        try await admit(nil, resource, request.user)
         let created = try await store.create(resource, dryRun: dryRun)
-        return Response.json(rendering.value(created), status: .created).with(warnings: warnings)
+        let more = try await policyWarnings(resource)
+        return Response.json(rendering.value(created), status: .created).with(warnings: warnings + more)
+    }
+
+    /// What else may refuse a write: where the object comes from, and what its writer may give away.
+    func admit(_ old: Resource?, _ new: Resource?, _ user: User) async throws {
+        try admitWrite?(old, new)
+        if let new { try await access.authorizer.checkEscalation(by: user, old: old, new: new) }
+    }
+
+    /// What the namespace has to say of pods, without refusing them.
+    private func policyWarnings(_ resource: Resource) async throws -> [String] {
+        guard let namespace = resource.namespace else { return [] }
+        let key = ResourceKey(type: .namespace, namespace: nil, name: namespace)
+        let labels = try await store.find(key)?.labels ?? [:]
+        return PodSecurity.warning(for: resource, labels: labels).map { [$0] } ?? []
     }
 
     func replace(_ request: ObjectRequest, _ part: Subresource) async throws -> Response {
@@ -30,7 +46,7 @@ extension KubernetesRoutes {
         let old = try await store.get(request.key)
         let (resource, warnings) = try Admission.update(
             document, old: old, subresource: part, validation: validation)
-        try admitWrite?(old, resource)
+        try await admit(old, resource, request.user)
         let stored = try await store.replace(resource, subresource: part, dryRun: dryRun)
         return try answer(stored, part, rendering, warnings)
     }
@@ -44,8 +60,8 @@ extension KubernetesRoutes {
             return try await apply(request, document, part, rendering, dryRun, validation)
         }
         guard let kind = Patch.Kind.allCases.first(where: { $0.mediaType == document.mediaType }) else {
-            throw RequestDocument.unsupported(
-                document.mediaType, accepted: Patch.Kind.allCases.map(\.mediaType) + [ServerSideApply.mediaType])
+            throw StatusError.unsupportedMediaType(
+                accepted: Patch.Kind.allCases.map(\.mediaType) + [ServerSideApply.mediaType])
         }
         let patch = try document.json()
         for attempt in 1... {
@@ -54,7 +70,7 @@ extension KubernetesRoutes {
             let patched = try Patch.apply(kind, patch: patch, to: base)
             let (resource, warnings) = try Admission.update(
                 patched, old: old, subresource: part, validation: validation)
-            try admitWrite?(old, resource)
+            try await admit(old, resource, request.user)
             do {
                 let stored = try await store.replace(resource, subresource: part, dryRun: dryRun)
                 return try answer(stored, part, rendering, warnings)

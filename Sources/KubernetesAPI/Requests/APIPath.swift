@@ -14,6 +14,8 @@ enum APIPath: Hashable {
     case collection(ResourceType, namespace: String?)
     /// One object or a part of it; `subresource` is empty for the object itself.
     case object(ResourceKey, subresource: String)
+    /// Where a kind of review is posted.
+    case review(RequestKind, namespace: String?)
 
     /// nil when nothing here has this path.
     init?(_ path: String) {
@@ -46,6 +48,10 @@ enum APIPath: Hashable {
             self = .groupVersion(group: group, version: version)
             return
         }
+        if let review = Self.review(group: group, version: version, rest: rest) {
+            self = review
+            return
+        }
         func type(_ plural: String) -> ResourceType? { .named(group: group, version: version, plural: plural) }
         // `namespaces/NAME/status` is a part of the namespace; every other third word is a resource inside it.
         if first == "namespaces", rest.count >= 3, !["status", "finalize"].contains(rest[2]) {
@@ -60,6 +66,17 @@ enum APIPath: Hashable {
                 self.init(type: type, namespace: nil, rest: rest[1...])
             }
         }
+    }
+
+    private static func review(group: String, version: String, rest: [String]) -> APIPath? {
+        let isInside = rest.count == 3 && rest[0] == "namespaces"
+        guard isInside || rest.count == 1, let plural = rest.last,
+            let kind = RequestKind.reviews.first(where: {
+                $0.type.plural == plural && $0.type.group == group && $0.type.version == version
+                    && $0.type.namespaced == isInside
+            })
+        else { return nil }
+        return .review(kind, namespace: isInside ? rest[1] : nil)
     }
 
     private init?(type: ResourceType, namespace: String?, rest: ArraySlice<String>) {

@@ -34,8 +34,12 @@ struct RequestDocument {
             return try json()
         case "application/yaml", "application/x-yaml", "text/yaml":
             return try yaml()
+        case ProtobufReader.mediaType:
+            return try ProtobufReader.document(bytes)
         default:
-            throw Self.unsupported(mediaType, accepted: ["application/json", "application/yaml"])
+            throw .unsupportedMediaType(accepted: [
+                "application/json", "application/yaml", ProtobufReader.mediaType,
+            ])
         }
     }
 
@@ -60,14 +64,4 @@ struct RequestDocument {
         return documents[0]
     }
 
-    /// 415, with the way out for clients that send protobuf.
-    static func unsupported(_ mediaType: String, accepted: [String]) -> StatusError {
-        guard mediaType == "application/vnd.kubernetes.protobuf" else {
-            return .unsupportedMediaType(accepted: accepted)
-        }
-        return StatusError(
-            code: 415, reason: .unsupportedMediaType,
-            message: "this server does not read protobuf request bodies (\(mediaType)): send JSON, or use a kubectl of "
-                + "version 1.31 or older, or the -f form of the command")
-    }
 }

@@ -52,11 +52,23 @@ struct TableCatalog: Sendable {
         ]
     }
 
-    /// Types without a table of their own show name and age.
-    subscript(type: ResourceType) -> ResourceTable { tables[type] ?? .plain }
+    /// Types without a table of their own show what their declaration says.
+    subscript(type: ResourceType) -> ResourceTable {
+        tables[type] ?? Kind.of(type).map { ResourceTable(columns: $0.columns) } ?? .plain
+    }
 }
 
 extension ResourceTable {
+    /// As a declaration has it.
+    fileprivate init(columns declared: [Kind.Column]) {
+        self.init(
+            columns: declared.map { column in
+                let format = column.name == "Name" ? "name" : column.type == "integer" ? "int32" : ""
+                return Column(column.name, "", type: column.type, format: format, wide: column.isWide)
+            }
+        ) { resource, now in declared.map { $0.cell(resource, now) } }
+    }
+
     static let plain = ResourceTable(columns: [.name, .age]) { [.string($0.name), $0.age($1)] }
 }
 

@@ -33,7 +33,7 @@ enum MachineFacts {
         return NodeSystemInfo(
             machineID: line("/etc/machine-id") ?? "", systemUUID: line("/sys/class/dmi/id/product_uuid") ?? "",
             bootID: line("/proc/sys/kernel/random/boot_id") ?? "", kernelVersion: release, osImage: osImage(),
-            containerRuntimeVersion: "wherry://\(runtimeVersion)", kubeletVersion: "v1.31.0+wherry",
+            containerRuntimeVersion: "wherry://\(runtimeVersion)", kubeletVersion: "v1.33.0+wherry",
             kubeProxyVersion: "", operatingSystem: "linux", architecture: architecture)
     }
 

@@ -1,4 +1,5 @@
 import ContainerEngine
+import ContainerRuntime
 import Linux
 import OCI
 import Resources
@@ -42,6 +43,8 @@ struct ContainerBlueprint {
         request.security = try security()
         request.labels = labels()
         request.log = LogDestination(path: logPath)
+        if container.stdin == true { request.input = container.stdinOnce == true ? .once : .open }
+        request.hasTerminal = container.tty == true
         return request
     }
 

@@ -17,18 +17,57 @@ extension PodWorker {
         }
         let policy = ContainerPlan(container).pullPolicy
         do {
-            let present = try await image(of: container)
+            var present = try await image(of: container)
+            if let found = present {
+                switch await makeSound(found, name, text) {
+                case .sound: break
+                case .gone: present = try await image(of: container)
+                case .damaged(let message): return .imageFailed(reason: "ErrImagePull", message: message)
+                }
+            }
+            let refusal = await refusal(of: present, text)
+            // A pull may fetch the signature that is missing here.
+            if refusal != nil { present = nil }
             if let present, policy != .always || hasRunBefore || (attempt(of: name) ?? 0) > 0 {
                 return use(present, name, text)
             }
             guard policy != .never else {
+                if let refusal { return .imageFailed(reason: Self.reason(refusal), message: "\(refusal)") }
                 return .imageFailed(
                     reason: "ErrImageNeverPull",
                     message: "Container image \"\(text)\" is not present with pull policy of Never")
             }
-            return await pull(text, container: name, present: present)
+            return await pull(text, container: name, present: present, refused: refusal)
         } catch {
             return .imageFailed(reason: "ErrImagePull", message: "\(error)")
+        }
+    }
+
+    private enum Soundness {
+        case sound
+        /// Removed since it was looked up.
+        case gone
+        case damaged(String)
+    }
+
+    /// An image of which something is damaged is never started; it is repaired first, or the pod waits.
+    private func makeSound(_ image: Image, _ name: String, _ text: String) async -> Soundness {
+        do {
+            try await context.images.prepareToStart(image.id, isSuspect: keepsFailing(name))
+            return .sound
+        } catch {
+            resolvedImages[text] = nil
+            if error.code == .notFound { return .gone }
+            guard error.code == .damaged else { return .damaged("\(error)") }
+            note(.warning("ImageDamaged", "\(error)", container: name))
+        }
+        do {
+            try await context.images.repair(image.id) { try? await self.credentials(for: $0) }
+            try await context.images.prepareToStart(image.id)
+            note(.normal("ImageRepaired", "Image \"\(text)\" was repaired", container: name))
+            return .sound
+        } catch {
+            return .damaged("\(error)")
         }
     }
 
@@ -40,6 +79,26 @@ extension PodWorker {
         return found
     }
 
+    /// Why the device's image policy does not let this image run; nil when it does.
+    private func refusal(of image: Image?, _ text: String) async -> ImageError? {
+        guard let image else { return nil }
+        do {
+            try await context.images.authorize(image, as: text)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// As kubelet names them; what the policy forbids altogether it has no word for.
+    private static func reason(_ error: any Error) -> String {
+        switch (error as? ImageError)?.code {
+        case .signatureMissing, .signatureInvalid, .keyExpired: "SignatureValidationFailed"
+        case .policyRejected, .policyBroken: "ImagePolicyRejected"
+        default: "ErrImagePull"
+        }
+    }
+
     private func use(_ image: Image, _ name: String, _ text: String) -> ContainerEvent {
         if (attempt(of: name) ?? 0) == 0 {
             note(.normal("Pulled", "Container image \"\(text)\" already present on machine", container: name))
@@ -47,7 +106,10 @@ extension PodWorker {
         return .imageReady
     }
 
-    private func pull(_ text: String, container name: String, present: Image?) async -> ContainerEvent {
+    /// - Parameter refused: Why the image that is here may not run.
+    private func pull(
+        _ text: String, container name: String, present: Image?, refused: ImageError?
+    ) async -> ContainerEvent {
         let reference: ImageReference
         do {
             reference = try ImageReference(parsing: text)
@@ -59,7 +121,7 @@ extension PodWorker {
         note(.normal("Pulling", "Pulling image \"\(text)\"", container: name))
         let start = context.clock.now()
         do {
-            let image = try await limitedPull(reference, mayTakeLong: present == nil)
+            let image = try await limitedPull(reference, container: name, mayTakeLong: present == nil)
             resolvedImages[text] = image
             let took = context.clock.now() - start
             let seconds = Double(took.components.seconds) + Double(took.components.attoseconds) / 1e18
@@ -78,15 +140,21 @@ extension PodWorker {
                 return .imageReady
             }
             note(.warning("Failed", "Failed to pull image \"\(text)\": \(error)", container: name))
-            return .imageFailed(reason: "ErrImagePull", message: "\(error)")
+            let reason = Self.reason(error)
+            guard let refused, reason == "ErrImagePull" else {
+                return .imageFailed(reason: reason, message: "\(error)")
+            }
+            return .imageFailed(reason: Self.reason(refused), message: "\(refused); pulling it anew failed: \(error)")
         }
     }
 
     /// When the image is here already, an unreachable registry may hold the start up only for a moment.
-    private func limitedPull(_ reference: ImageReference, mayTakeLong: Bool) async throws -> Image {
+    private func limitedPull(
+        _ reference: ImageReference, container name: String, mayTakeLong: Bool
+    ) async throws -> Image {
         let images = context.images
         let credentials = try await credentials(for: reference)
-        if mayTakeLong { return try await images.pull(reference, credentials: credentials) }
+        if mayTakeLong { return try await patientPull(reference, credentials, container: name) }
         let clock = context.clock
         return try await withThrowingTaskGroup { group in
             group.addTask { try await images.pull(reference, credentials: credentials) }
@@ -97,6 +165,30 @@ extension PodWorker {
             defer { group.cancelAll() }
             guard let image = try await group.next() else { throw CancellationError() }
             return image
+        }
+    }
+
+    /// Pulls for as long as it takes, and tells once why it waits: the link's byte budget may be used up.
+    private func patientPull(
+        _ reference: ImageReference, _ credentials: RegistryCredentials?, container name: String
+    ) async throws -> Image {
+        let (reasons, signal) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(1))
+        async let pulled = Self.pull(context.images, reference, credentials, reasonsTo: signal)
+        var isTold = false
+        for await reason in reasons where !isTold {
+            isTold = true
+            note(.normal("PullWaiting", "Image \"\(reference.familiar)\" waits: \(reason)", container: name))
+        }
+        return try await pulled
+    }
+
+    private static func pull(
+        _ images: ImageStore, _ reference: ImageReference, _ credentials: RegistryCredentials?,
+        reasonsTo signal: AsyncStream<String>.Continuation
+    ) async throws -> Image {
+        defer { signal.finish() }
+        return try await images.pull(reference, credentials: credentials) { step in
+            if let reason = step.detail { signal.yield(reason) }
         }
     }
 

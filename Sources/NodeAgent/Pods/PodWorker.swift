@@ -77,6 +77,12 @@ actor PodWorker {
     /// The number of a container's current attempt, nil for an unknown container.
     func attempt(of container: String) -> Int? { machine?.container(named: container)?.attempt }
 
+    /// Whether a container failed again after a restart: its image may be why.
+    func keepsFailing(_ container: String) -> Bool {
+        guard let machine = machine?.container(named: container), machine.attempt >= 2 else { return false }
+        return machine.last.map { !$0.succeeded } ?? false
+    }
+
     /// Runs the pod until it is gone or the task is cancelled.
     func run(history: [String: ContainerHistory]) async {
         let isCompleted = ["Succeeded", "Failed"].contains(pod.status?.phase ?? "")

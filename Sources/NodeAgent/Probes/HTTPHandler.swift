@@ -38,7 +38,7 @@ struct HTTPRequester: Sendable {
     private static func head(_ action: HandlerAction.HTTP) -> HTTPRequestHead {
         var headers = HTTPHeaders()
         headers.add(name: "Host", value: "\(action.host ?? "127.0.0.1"):\(action.port)")
-        headers.add(name: "User-Agent", value: "kube-probe/1.31")
+        headers.add(name: "User-Agent", value: "kube-probe/1.33")
         headers.add(name: "Accept", value: "*/*")
         headers.add(name: "Connection", value: "close")
         for header in action.headers { headers.replaceOrAdd(name: header.name, value: header.value) }

@@ -29,7 +29,23 @@ public enum Admission {
     public static func create(
         _ value: JSONValue, type: ResourceType, namespace: String?, validation: FieldValidation = .strict
     ) throws(StatusError) -> (resource: Resource, warnings: [String]) {
-        try create(value, as: type.objectType, namespace: namespace, validation: validation)
+        var (subject, warnings) = try decode(value, type, validation: validation)
+        if subject.metadata.resourceVersion?.isEmpty == false {
+            throw .badRequest("resourceVersion should not be set on objects to be created")
+        }
+        try setNamespace(namespace, of: &subject)
+        subject.metadata.resourceVersion = nil
+        subject.metadata.selfLink = nil
+        subject.metadata.generation = nil
+        subject.metadata.deletionTimestamp = nil
+        subject.metadata.deletionGracePeriodSeconds = nil
+        subject.prepareForCreate()
+        subject.setDefaults()
+        var errors = FieldErrors()
+        subject.metadata.validate(type, nameFault: subject.nameFault, into: &errors)
+        subject.validate(into: &errors)
+        try refuse(errors, subject)
+        return (try subject.encoded(), warnings)
     }
 
     /// Checks the new state of an object against the old one.
@@ -40,73 +56,33 @@ public enum Admission {
         _ value: JSONValue, old: Resource, subresource: Subresource = .none, validation: FieldValidation = .strict
     ) throws(StatusError) -> (resource: Resource, warnings: [String]) {
         if subresource == .scale { return (try Scale.applying(value, to: old), []) }
-        return try update(
-            value, as: old.type.objectType, old: old, subresource: subresource, validation: validation)
-    }
-
-    private static func create<T: AdmittedObject>(
-        _ value: JSONValue, as type: T.Type, namespace: String?, validation: FieldValidation
-    ) throws(StatusError) -> (resource: Resource, warnings: [String]) {
-        let (decoded, warnings) = try decode(value, as: type, validation: validation)
-        var object = decoded
-        if object.metadata.resourceVersion?.isEmpty == false {
-            throw .badRequest("resourceVersion should not be set on objects to be created")
-        }
-        try setNamespace(namespace, of: &object)
-        object.metadata.resourceVersion = nil
-        object.metadata.selfLink = nil
-        object.metadata.generation = nil
-        object.metadata.deletionTimestamp = nil
-        object.metadata.deletionGracePeriodSeconds = nil
-        object.prepareForCreate()
-        object.setDefaults()
-        var errors = FieldErrors()
-        object.metadata.validate(type, into: &errors)
-        object.validate(into: &errors)
-        try refuse(errors, object)
-        return (try Resource(encoding: object), warnings)
-    }
-
-    private static func update<T: AdmittedObject>(
-        _ value: JSONValue, as type: T.Type, old: Resource, subresource: Subresource, validation: FieldValidation
-    ) throws(StatusError) -> (resource: Resource, warnings: [String]) {
-        let (decoded, warnings) = try decode(value, as: type, validation: validation)
-        var object = decoded
-        let present = try old.decode(as: type)
-        try setNamespace(old.namespace, of: &object)
-        try keepIdentity(of: present, in: &object, key: old.key)
+        var (subject, warnings) = try decode(value, old.type, validation: validation)
+        try setNamespace(old.namespace, of: &subject)
+        try keepIdentity(of: old, in: &subject)
         if subresource == .status {
-            object.prepareForStatusUpdate(old: present)
+            try subject.prepareForStatusUpdate(old: old)
         } else {
-            object.prepareForUpdate(old: present)
+            try subject.prepareForUpdate(old: old)
         }
-        object.setDefaults()
+        subject.setDefaults()
         var errors = FieldErrors()
-        object.metadata.validate(type, into: &errors)
-        object.validate(into: &errors)
-        if subresource == .none { object.validateUpdate(old: present, into: &errors) }
-        try refuse(errors, object)
-        return (try Resource(encoding: object), warnings)
+        subject.metadata.validate(old.type, nameFault: subject.nameFault, into: &errors)
+        subject.validate(into: &errors)
+        if subresource == .none { try subject.validateUpdate(old: old, into: &errors) }
+        try refuse(errors, subject)
+        return (try subject.encoded(), warnings)
     }
 
-    private static func decode<T: AdmittedObject>(
-        _ value: JSONValue, as type: T.Type, validation: FieldValidation
-    ) throws(StatusError) -> (T, warnings: [String]) {
-        try checkKind(value, T.resourceType)
-        let (checked, unknown) = try StructureCheck.check(value, type: T.resourceType)
+    private static func decode(
+        _ value: JSONValue, _ type: ResourceType, validation: FieldValidation
+    ) throws(StatusError) -> (any AdmissionSubject, warnings: [String]) {
+        try checkKind(value, type)
+        let (checked, unknown) = try StructureCheck.check(value, type: type)
         let faults = unknown.map { "unknown field \(JSONValue.string($0))" }
         if validation == .strict, !faults.isEmpty {
-            throw StructureCheck.cannotBeHandled(
-                T.resourceType, "strict decoding error: \(faults.joined(separator: ", "))")
+            throw StructureCheck.cannotBeHandled(type, "strict decoding error: \(faults.joined(separator: ", "))")
         }
-        let object: T
-        do {
-            object = try checked.decode(as: type)
-        } catch {
-            throw StructureCheck.statusError(error, type: T.resourceType)
-        }
-        try object.checkEncoding()
-        return (object, validation == .warn ? faults : [])
+        return (try type.subject(checked), validation == .warn ? faults : [])
     }
 
     private static func checkKind(_ value: JSONValue, _ type: ResourceType) throws(StatusError) {
@@ -121,8 +97,8 @@ public enum Admission {
         }
     }
 
-    private static func setNamespace(_ namespace: String?, of object: inout some AdmittedObject) throws(StatusError) {
-        guard type(of: object).resourceType.namespaced, let namespace, !namespace.isEmpty else { return }
+    private static func setNamespace(_ namespace: String?, of object: inout any AdmissionSubject) throws(StatusError) {
+        guard object.type.namespaced, let namespace, !namespace.isEmpty else { return }
         if let own = object.metadata.namespace, !own.isEmpty, own != namespace {
             throw .badRequest(
                 "the namespace of the provided object does not match the namespace sent on the request")
@@ -130,30 +106,29 @@ public enum Admission {
         object.metadata.namespace = namespace
     }
 
-    private static func keepIdentity<T: AdmittedObject>(
-        of old: T, in object: inout T, key: ResourceKey
-    ) throws(StatusError) {
-        if object.metadata.name.isEmpty { object.metadata.name = old.metadata.name }
-        guard object.metadata.name == old.metadata.name else {
+    private static func keepIdentity(of old: Resource, in object: inout any AdmissionSubject) throws(StatusError) {
+        let present = try old.objectMeta
+        if object.metadata.name.isEmpty { object.metadata.name = present.name }
+        guard object.metadata.name == present.name else {
             throw .badRequest(
                 "the name of the object (\(object.metadata.name)) does not match the name on the URL "
-                    + "(\(old.metadata.name))")
+                    + "(\(present.name))")
         }
-        if let uid = object.metadata.uid, !uid.isEmpty, let present = old.metadata.uid, uid != present {
-            throw .conflict(key, "Precondition failed: UID in precondition: \(uid), UID in object meta: \(present)")
+        if let uid = object.metadata.uid, !uid.isEmpty, let known = present.uid, uid != known {
+            throw .conflict(
+                old.key, "Precondition failed: UID in precondition: \(uid), UID in object meta: \(known)")
         }
-        object.metadata.uid = old.metadata.uid
-        object.metadata.creationTimestamp = old.metadata.creationTimestamp
-        object.metadata.generation = old.metadata.generation
-        object.metadata.deletionTimestamp = old.metadata.deletionTimestamp
-        object.metadata.deletionGracePeriodSeconds = old.metadata.deletionGracePeriodSeconds
-        object.metadata.generateName = old.metadata.generateName
+        object.metadata.uid = present.uid
+        object.metadata.creationTimestamp = present.creationTimestamp
+        object.metadata.generation = present.generation
+        object.metadata.deletionTimestamp = present.deletionTimestamp
+        object.metadata.deletionGracePeriodSeconds = present.deletionGracePeriodSeconds
+        object.metadata.generateName = present.generateName
         object.metadata.selfLink = nil
     }
 
-    private static func refuse(_ errors: FieldErrors, _ object: some AdmittedObject) throws(StatusError) {
+    private static func refuse(_ errors: FieldErrors, _ object: any AdmissionSubject) throws(StatusError) {
         guard !errors.causes.isEmpty else { return }
-        throw .invalid(
-            type(of: object).resourceType, name: object.metadata.name, causes: errors.causes)
+        throw .invalid(object.type, name: object.metadata.name, causes: errors.causes)
     }
 }

@@ -13,7 +13,7 @@ extension Container {
             variable.validate("\(field).env[\(index)]", into: &errors)
         }
         for (index, source) in (envFrom ?? []).enumerated() {
-            source.validate("\(field).envFrom[\(index)]", into: &errors)
+            source.validate("\(field).envFrom", index, into: &errors)
         }
         validateMounts("\(field).volumeMounts", volumes: volumes, into: &errors)
         resources?.validate("\(field).resources", into: &errors)
@@ -92,6 +92,9 @@ extension Container {
             if let subPath = mount.subPathExpr, let fault = NameRules.localPath(subPath) {
                 errors.invalid("\(here).subPathExpr", subPath, fault)
             }
+            if let expression = mount.subPathExpr, !expression.isEmpty, mount.subPath?.isEmpty == false {
+                errors.invalid("\(here).subPathExpr", expression, "subPathExpr and subPath are mutually exclusive")
+            }
             errors.oneOf(
                 "\(here).mountPropagation", mount.mountPropagation, ["Bidirectional", "HostToContainer", "None"])
         }
@@ -153,7 +156,8 @@ extension EnvVar {
         if path.isEmpty {
             errors.required("\(field).fieldPath")
         } else if !fields.contains(path), !isSubscript(path) {
-            errors.notSupported("\(field).fieldPath", path, fields)
+            errors.invalid(
+                "\(field).fieldPath", path, "error converting fieldPath: field label not supported: \(path)")
         }
     }
 
@@ -164,13 +168,15 @@ extension EnvVar {
 }
 
 extension EnvFromSource {
-    func validate(_ field: String, into errors: inout FieldErrors) {
+    /// kube-apiserver names the list where the source is missing, and the element elsewhere.
+    func validate(_ list: String, _ index: Int, into errors: inout FieldErrors) {
+        let field = "\(list)[\(index)]"
         if let prefix, !prefix.isEmpty, let fault = NameRules.environmentVariable(prefix) {
             errors.invalid("\(field).prefix", prefix, fault)
         }
         switch (configMapRef, secretRef) {
-        case (nil, nil): errors.invalid(field, "", "must specify one of: `configMapRef` or `secretRef`")
-        case (_?, _?): errors.invalid(field, "", "may not have more than one field specified at a time")
+        case (nil, nil): errors.invalid(list, "", "must specify one of: `configMapRef` or `secretRef`")
+        case (_?, _?): errors.invalid(list, "", "may not have more than one field specified at a time")
         case (let reference?, nil):
             if reference.name?.isEmpty ?? true { errors.required("\(field).configMapRef.name") }
         case (nil, let reference?):
@@ -212,6 +218,7 @@ extension SecurityContext {
         Self.validate(id: runAsUser, "\(field).runAsUser", into: &errors)
         Self.validate(id: runAsGroup, "\(field).runAsGroup", into: &errors)
         seccompProfile?.validate("\(field).seccompProfile", into: &errors)
+        if procMount?.isEmpty == false { errors.oneOf("\(field).procMount", procMount, ["Default", "Unmasked"]) }
         guard allowPrivilegeEscalation == false else { return }
         if privileged == true {
             errors.invalid(

@@ -41,7 +41,7 @@ extension PodTemplateSpec {
         metadata?.validateAnnotations("\(field).metadata.annotations", into: &errors)
         if !selector.isEmpty, let query = try? LabelSelectorQuery(selector), !query.matches(labels) {
             errors.invalid(
-                "\(field).metadata.labels", .object(labels.mapValues { .string($0) }),
+                "\(field).metadata.labels", labels.isEmpty ? .null : .object(labels.mapValues { .string($0) }),
                 "`selector` does not match template `labels`")
         }
         spec.validate("\(field).spec", into: &errors)

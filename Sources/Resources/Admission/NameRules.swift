@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+    internal import Glibc
+#else
+    internal import Musl
+#endif
+
 /// The forms of names in Kubernetes (k8s.io/apimachinery/pkg/util/validation). Each returns what is wrong, or nil.
 enum NameRules {
     private static func isLower(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte) }
@@ -30,6 +36,28 @@ enum NameRules {
         if text.utf8.split(separator: dot, omittingEmptySubsequences: false).allSatisfy({ isLabel($0) }) { return nil }
         return
             "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+    }
+
+    /// RFC 1035 label, as a Service's name: begins with a letter.
+    static func dns1035Label(_ text: String) -> String? {
+        if text.utf8.count > 63 { return "must be no more than 63 characters" }
+        if isLabel(text.utf8), text.utf8.first.map(isLower) == true { return nil }
+        return
+            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
+    }
+
+    /// What may stand as one part of a path, as the names of Roles.
+    static func pathSegment(_ text: String) -> String? {
+        if text == "." || text == ".." { return "may not be '\(text)'" }
+        for part in ["/", "%"] where text.contains(part) { return "may not contain '\(part)'" }
+        return nil
+    }
+
+    static let addressFault = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+
+    static func isAddress(_ text: String) -> Bool {
+        var bytes = in6_addr()
+        return inet_pton(AF_INET, text, &bytes) == 1 || inet_pton(AF_INET6, text, &bytes) == 1
     }
 
     private static func isQualifiedPart(_ bytes: [UInt8]) -> Bool {
@@ -76,16 +104,24 @@ enum NameRules {
             "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
     }
 
+    /// Any printable ASCII since 1.32; only `=` would end the name.
     static func environmentVariable(_ text: String) -> String? {
-        if text == "." || text == ".." { return "must not be '\(text)'" }
-        if text.hasPrefix("..") { return "must not start with '..'" }
-        if let first = text.utf8.first, !isDigit(first),
-            text.utf8.allSatisfy({ isAlphanumeric($0) || $0 == dash || $0 == dot || $0 == underscore })
-        {
-            return nil
-        }
+        if !text.isEmpty, text.utf8.allSatisfy({ (0x20...0x7E).contains($0) && $0 != UInt8(ascii: "=") }) { return nil }
         return
-            "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a digit (e.g. 'my.env-name',  or 'MY_ENV.NAME',  or 'MyEnvName1', regex used for validation is '[-._a-zA-Z][-._a-zA-Z0-9]*')"
+            "a valid environment variable name must consist only of printable ASCII characters other than '='"
+    }
+
+    /// Parts separated by `.` or `/`, each of lower-case letters, digits, `-` and `_`.
+    static func sysctl(_ text: String) -> String? {
+        let parts = text.utf8.split(omittingEmptySubsequences: false) { $0 == dot || $0 == UInt8(ascii: "/") }
+        let isGood = parts.allSatisfy { part in
+            guard let first = part.first, let last = part.last else { return false }
+            return isLowerAlphanumeric(first) && isLowerAlphanumeric(last)
+                && part.allSatisfy { isLowerAlphanumeric($0) || $0 == dash || $0 == underscore }
+        }
+        if isGood, text.utf8.count <= 253 { return nil }
+        return
+            "must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$"
     }
 
     /// IANA service name, as ports have.

@@ -4,10 +4,9 @@ extension ObjectMeta {
     /// Kubernetes' limit for all annotations of an object together.
     private static let annotationBytes = 256 << 10
 
-    func validate<T: AdmittedObject>(_ type: T.Type, into errors: inout FieldErrors) {
-        validateName(type, into: &errors)
-        let resourceType = T.resourceType
-        if resourceType.namespaced {
+    func validate(_ type: ResourceType, nameFault: (String) -> String?, into errors: inout FieldErrors) {
+        validateName(nameFault, into: &errors)
+        if type.namespaced {
             if namespace?.isEmpty ?? true {
                 errors.required("metadata.namespace")
             } else if let namespace, let fault = NameRules.label(namespace) {
@@ -19,24 +18,24 @@ extension ObjectMeta {
         Self.validate(labels: labels ?? [:], "metadata.labels", into: &errors)
         validateAnnotations("metadata.annotations", into: &errors)
         validateOwners(into: &errors)
-        for (index, finalizer) in (finalizers ?? []).enumerated() {
+        for finalizer in finalizers ?? [] {
             if let fault = NameRules.qualifiedName(finalizer) {
-                errors.invalid("metadata.finalizers[\(index)]", finalizer, fault)
+                errors.invalid("metadata.finalizers", finalizer, fault)
             }
         }
     }
 
-    private func validateName<T: AdmittedObject>(_ type: T.Type, into errors: inout FieldErrors) {
+    private func validateName(_ nameFault: (String) -> String?, into errors: inout FieldErrors) {
         if let generateName, !generateName.isEmpty {
             // The generated part ends in a letter or digit, so a trailing dash is fine.
-            if let fault = T.validateName(generateName + "x") {
+            if let fault = nameFault(generateName + "x") {
                 errors.invalid("metadata.generateName", generateName, fault)
             }
         } else if name.isEmpty {
             errors.required("metadata.name", "name or generateName is required")
             return
         }
-        if !name.isEmpty, let fault = T.validateName(name) { errors.invalid("metadata.name", name, fault) }
+        if !name.isEmpty, let fault = nameFault(name) { errors.invalid("metadata.name", name, fault) }
     }
 
     static func validate(labels: [String: String], _ field: String, into errors: inout FieldErrors) {

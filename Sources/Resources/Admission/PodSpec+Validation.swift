@@ -8,11 +8,7 @@ extension PodSpec {
         errors.oneOf("\(field).restartPolicy", restartPolicy, ["Always", "OnFailure", "Never"])
         errors.oneOf(
             "\(field).dnsPolicy", dnsPolicy, ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"])
-        if dnsPolicy == "None", dnsConfig?.nameservers?.isEmpty ?? true {
-            errors.required(
-                "\(field).dnsConfig.nameservers",
-                "must provide at least one DNS nameserver when `dnsPolicy` is None")
-        }
+        validateNameServers("\(field).dnsConfig", into: &errors)
         errors.notNegative("\(field).terminationGracePeriodSeconds", terminationGracePeriodSeconds)
         if let deadline = activeDeadlineSeconds, !(1...Int(Int32.max)).contains(deadline) {
             errors.invalid(
@@ -26,7 +22,34 @@ extension PodSpec {
         }
     }
 
+    private func validateNameServers(_ field: String, into errors: inout FieldErrors) {
+        let servers = dnsConfig?.nameservers ?? []
+        if dnsPolicy == "None" {
+            if dnsConfig == nil {
+                errors.required(field, "must provide `dnsConfig` when `dnsPolicy` is None")
+            } else if servers.isEmpty {
+                errors.required(
+                    "\(field).nameservers", "must provide at least one DNS nameserver when `dnsPolicy` is None")
+            }
+        }
+        for (index, server) in servers.enumerated() where !NameRules.isAddress(server) {
+            errors.invalid("\(field).nameservers[\(index)]", server, NameRules.addressFault)
+        }
+    }
+
     private func validateNames(_ field: String, into errors: inout FieldErrors) {
+        if let account = serviceAccountName, !account.isEmpty, let fault = NameRules.subdomain(account) {
+            errors.invalid("\(field).serviceAccountName", account, fault)
+        }
+        for (index, alias) in (hostAliases ?? []).enumerated() {
+            if !NameRules.isAddress(alias.ip) {
+                errors.invalid("\(field).hostAliases[\(index)].ip", alias.ip, NameRules.addressFault)
+            }
+            for name in alias.hostnames ?? [] {
+                guard let fault = NameRules.subdomain(name) else { continue }
+                errors.invalid("\(field).hostAliases[\(index)].hostnames", name, fault)
+            }
+        }
         if let nodeName, !nodeName.isEmpty, let fault = NameRules.subdomain(nodeName) {
             errors.invalid("\(field).nodeName", nodeName, fault)
         }
@@ -64,12 +87,12 @@ extension PodSpec {
                 errors.forbidden("\(here).restartPolicy", "may not be set for non-init containers")
             }
         }
-        // Names are unique over both lists; the later one is reported.
-        let names = initContainers.map(\.name) + containers.map(\.name)
+        // Names are unique over both lists; those of init containers are compared last.
+        let names = containers.map(\.name) + initContainers.map(\.name)
         errors.unique(
             {
-                $0 < initContainers.count
-                    ? "\(field).initContainers[\($0)].name" : "\(field).containers[\($0 - initContainers.count)].name"
+                $0 < containers.count
+                    ? "\(field).containers[\($0)].name" : "\(field).initContainers[\($0 - containers.count)].name"
             }, names)
         validateHostPorts(field, into: &errors)
     }
@@ -97,8 +120,12 @@ extension PodSecurityContext {
             SecurityContext.validate(id: group, "\(field).supplementalGroups[\(index)]", into: &errors)
         }
         seccompProfile?.validate("\(field).seccompProfile", into: &errors)
-        for (index, sysctl) in (sysctls ?? []).enumerated() where sysctl.name.isEmpty {
-            errors.required("\(field).sysctls[\(index)].name")
+        for (index, sysctl) in (sysctls ?? []).enumerated() {
+            if sysctl.name.isEmpty {
+                errors.required("\(field).sysctls[\(index)].name")
+            } else if let fault = NameRules.sysctl(sysctl.name) {
+                errors.invalid("\(field).sysctls[\(index)].name", sysctl.name, fault)
+            }
         }
         errors.unique({ "\(field).sysctls[\($0)].name" }, (sysctls ?? []).map(\.name))
     }
@@ -132,7 +159,10 @@ extension Toleration {
         if operation == "Exists", value?.isEmpty == false {
             errors.invalid("\(field).operator", value ?? "", "value must be empty when `operator` is 'Exists'")
         }
-        if effect?.isEmpty == false {
+        if tolerationSeconds != nil, effect != "NoExecute" {
+            errors.invalid(
+                "\(field).effect", effect ?? "", "effect must be 'NoExecute' when `tolerationSeconds` is set")
+        } else if effect?.isEmpty == false {
             errors.oneOf("\(field).effect", effect, ["NoSchedule", "PreferNoSchedule", "NoExecute"])
         }
     }

@@ -54,16 +54,15 @@ private struct Handlers {
         if action.path?.isEmpty ?? true { errors.required("\(field).path") }
         validate(port: action.port, "\(field).port", into: &errors)
         errors.oneOf("\(field).scheme", action.scheme, ["HTTP", "HTTPS"])
-        for (index, header) in (action.httpHeaders ?? []).enumerated() {
-            let here = "\(field).httpHeaders[\(index)]"
+        for header in action.httpHeaders ?? [] {
             if !header.name.utf8.allSatisfy(Self.isTokenByte) || header.name.isEmpty {
                 errors.invalid(
-                    "\(here).name", header.name,
+                    "\(field).httpHeaders", header.name,
                     "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')"
                 )
             }
             if header.value.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }) {
-                errors.invalid("\(here).value", header.value, "must not contain control characters")
+                errors.invalid("\(field).httpHeaders", header.value, "must not contain control characters")
             }
         }
     }

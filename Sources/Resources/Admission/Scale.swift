@@ -1,6 +1,6 @@
 public import JSON
 
-/// The `scale` subresource of Deployments and ReplicaSets: `autoscaling/v1` `Scale`.
+/// The `scale` subresource of what has replicas: `autoscaling/v1` `Scale`.
 public enum Scale {
     public static let apiVersion = "autoscaling/v1"
     public static let kind = "Scale"
@@ -15,9 +15,9 @@ public enum Scale {
             metadata[field] = resource.value[path: "metadata", field]
         }
         var status: JSONValue = ["replicas": resource.value[path: "status", "replicas"] ?? 0]
-        if let selector = try? resource.value[path: "spec", "selector"]?.decode(as: LabelSelector.self),
-            let query = try? LabelSelectorQuery(selector)
-        {
+        var selector = resource.value[path: "spec", "selector"] ?? [:]
+        if resource.type == .replicationController { selector = ["matchLabels": selector] }
+        if let selector = try? selector.decode(as: LabelSelector.self), let query = try? LabelSelectorQuery(selector) {
             status["selector"] = .string(query.description)
         }
         return [
@@ -56,6 +56,6 @@ public enum Scale {
     }
 
     private static func check(_ resource: Resource) throws(StatusError) {
-        guard resource.type == .deployment || resource.type == .replicaSet else { throw .unknownPath() }
+        guard resource.type.isScalable else { throw .unknownPath() }
     }
 }

@@ -31,6 +31,10 @@ extension Secret: AdmittedObject {
         for key in Self.requiredKeys[type ?? ""] ?? [] where data[key] == nil {
             errors.required("data[\(key)]")
         }
+        // One of the two is enough, and it may be empty.
+        if type == "kubernetes.io/basic-auth", data["username"] == nil, data["password"] == nil {
+            for key in ["username", "password"] { errors.required("data[\(key)]") }
+        }
     }
 
     func validateUpdate(old: Secret, into errors: inout FieldErrors) {

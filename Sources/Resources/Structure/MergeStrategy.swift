@@ -12,35 +12,4 @@ struct MergeStrategy: Sendable {
     var openAPIName: String {
         [mergesList ? "merge" : nil, retainsKeys ? "retainKeys" : nil].compactMap { $0 }.joined(separator: ",")
     }
-
-    private static func by(_ keys: String...) -> MergeStrategy { MergeStrategy(keys: keys) }
-
-    /// Strategy by `Type.field` (k8s.io/api v0.31).
-    static let table: [String: MergeStrategy] = [
-        "ObjectMeta.ownerReferences": by("uid"),
-        "ObjectMeta.finalizers": MergeStrategy(),
-        "PodSpec.volumes": MergeStrategy(retainsKeys: true, keys: ["name"]),
-        "PodSpec.containers": by("name"),
-        "PodSpec.initContainers": by("name"),
-        "PodSpec.ephemeralContainers": by("name"),
-        "PodSpec.imagePullSecrets": by("name"),
-        "PodSpec.hostAliases": by("ip"),
-        "PodSpec.topologySpreadConstraints": by("topologyKey", "whenUnsatisfiable"),
-        "PodSpec.schedulingGates": by("name"),
-        "PodSpec.resourceClaims": MergeStrategy(retainsKeys: true, keys: ["name"]),
-        "Container.env": by("name"),
-        "Container.ports": by("containerPort", "protocol"),
-        "Container.volumeMounts": by("mountPath"),
-        "Container.volumeDevices": by("devicePath"),
-        "PodStatus.conditions": by("type"),
-        "PodStatus.podIPs": by("ip"),
-        "PodStatus.hostIPs": by("ip"),
-        "NodeSpec.podCIDRs": MergeStrategy(),
-        "NodeStatus.conditions": by("type"),
-        "NodeStatus.addresses": by("type"),
-        "NamespaceStatus.conditions": by("type"),
-        "ReplicaSetStatus.conditions": by("type"),
-        "DeploymentSpec.strategy": MergeStrategy(mergesList: false, retainsKeys: true),
-        "DeploymentStatus.conditions": by("type"),
-    ]
 }

@@ -1,23 +1,29 @@
 public import JSON
 
-/// The shape of all objects as documents for clients, derived from the typed structs.
+/// The shape of all objects as documents for clients, made from the declarations' texts.
 ///
 /// kubectl reads three things from them: that `PATCH` of a kind takes `fieldValidation` (so that it leaves validation to
 /// the server), the types and descriptions for `kubectl explain`, and which kinds there are. `PATCH` names no request
 /// body on purpose: kubectl then merges with its built-in types, which know the fields that are only carried here.
 public enum Schema {
     /// The document for a group-version, as it is named below `/openapi/v3/`.
-    public static let documentPaths: [String] = ["api/v1", "apis/apps/v1"]
+    public static let documentPaths: [String] = Set((ResourceType.all + RequestKind.reviews.map(\.type)).map(path))
+        .sorted()
 
     /// The OpenAPI v3 document of one of ``documentPaths``; nil for others. Costs a few milliseconds: keep the result.
     public static func openAPIv3(_ path: String) -> JSONValue? {
         let types = ResourceType.all.filter { self.path(of: $0) == path }
-        guard !types.isEmpty else { return nil }
+        let requests = RequestKind.reviews.filter { self.path(of: $0.type) == path }
+        guard !types.isEmpty || !requests.isEmpty else { return nil }
         var components = OpenAPIComponents()
         var paths: [String: JSONValue] = [:]
         for type in types {
             components.add(type)
             paths.merge(OpenAPIPaths.paths(of: type)) { $1 }
+        }
+        for request in requests {
+            components.add(request.type)
+            paths.merge(OpenAPIPaths.paths(of: request)) { $1 }
         }
         return [
             "openapi": "3.0.0", "info": ["title": "Kubernetes", "version": "v1"], "paths": .object(paths),
@@ -42,14 +48,9 @@ extension ResourceType {
 private struct OpenAPIComponents {
     private(set) var schemas: [String: JSONValue] = [:]
 
-    private static let metaTypes: Set<String> = [
-        "ObjectMeta", "OwnerReference", "LabelSelector", "LabelSelectorRequirement",
-    ]
-
     private static func name(of schema: ObjectSchema) -> String {
-        if metaTypes.contains(schema.name) { return "io.k8s.apimachinery.pkg.apis.meta.v1.\(schema.name)" }
-        let isApps = ["Deployment", "ReplicaSet", "RollingUpdate"].contains { schema.name.hasPrefix($0) }
-        return "io.k8s.api.\(isApps ? "apps" : "core").v1.\(schema.name)"
+        if schema.package == "meta.v1" { return "io.k8s.apimachinery.pkg.apis.meta.v1.\(schema.name)" }
+        return "io.k8s.api.\(schema.package).\(schema.name)"
     }
 
     mutating func add(_ type: ResourceType) {
@@ -83,12 +84,14 @@ private struct OpenAPIComponents {
         switch node {
         case .any: return ["type": "object", "x-kubernetes-preserve-unknown-fields": true]
         case .string: return ["type": "string"]
-        case .integer: return ["type": "integer"]
+        case .bytes: return ["type": "string", "format": "byte"]
+        case .integer(.bits32): return ["type": "integer", "format": "int32"]
+        case .integer(.bits64): return ["type": "integer", "format": "int64"]
         case .number: return ["type": "number"]
         case .boolean: return ["type": "boolean"]
         case .intOrString: return ["type": "string", "format": "int-or-string", "x-kubernetes-int-or-string": true]
         case .quantity: return ["type": "string", "format": "quantity"]
-        case .time: return ["type": "string", "format": "date-time"]
+        case .time, .microTime: return ["type": "string", "format": "date-time"]
         case .array(let element): return ["type": "array", "items": self.node(element)]
         case .map(let value): return ["type": "object", "additionalProperties": self.node(value)]
         case .object(let schema):
@@ -129,6 +132,18 @@ private enum OpenAPIPaths {
         ]
         if type.namespaced { paths["\(root)/\(type.plural)"] = ["get": operation("list", type)] }
         return paths
+    }
+
+    /// What is posted to a path of its own.
+    static func paths(of request: RequestKind) -> [String: JSONValue] {
+        let type = request.type
+        let root = "/\(Schema.path(of: type))"
+        let path = type.namespaced ? "\(root)/namespaces/{namespace}/\(type.plural)" : "\(root)/\(type.plural)"
+        return [
+            path: [
+                "post": operation("post", type, validates: true), "parameters": parameters(type, named: false),
+            ]
+        ]
     }
 
     private static func operation(_ action: String, _ type: ResourceType, validates: Bool = false) -> JSONValue {

@@ -3,12 +3,16 @@ indirect enum SchemaNode: Sendable {
     /// Carried as it is.
     case any
     case string
-    case integer
+    /// Base64 in JSON.
+    case bytes
+    case integer(IntegerWidth)
     case number
     case boolean
     case intOrString
     case quantity
     case time
+    /// A time with microseconds.
+    case microTime
     case array(SchemaNode)
     case map(SchemaNode)
     case object(ObjectSchema)
@@ -18,18 +22,20 @@ indirect enum SchemaNode: Sendable {
     }
 
     /// How Go names the type: it stands in messages that Kubernetes users know.
-    func goName(field: String) -> String {
+    var goName: String {
         switch self {
         case .any: "interface {}"
         case .string: "string"
-        case .integer: IntegerWidth.is64Bit(field) ? "int64" : "int32"
+        case .bytes: "[]uint8"
+        case .integer(let width): width == .bits64 ? "int64" : "int32"
         case .number: "float64"
         case .boolean: "bool"
         case .intOrString: "intstr.IntOrString"
         case .quantity: "resource.Quantity"
         case .time: "v1.Time"
-        case .array(let element): "[]\(element.goName(field: field))"
-        case .map(let value): "map[string]\(value.goName(field: field))"
+        case .microTime: "v1.MicroTime"
+        case .array(let element): "[]\(element.goName)"
+        case .map(let value): "map[string]\(value.goName)"
         case .object(let schema): "v1.\(schema.name)"
         }
     }
@@ -38,7 +44,7 @@ indirect enum SchemaNode: Sendable {
     var zero: StructureZero {
         switch self {
         case .any, .intOrString, .integer, .number: .number
-        case .string, .quantity, .time: .string
+        case .string, .bytes, .quantity, .time, .microTime: .string
         case .boolean: .boolean
         case .array: .array
         case .map, .object: .object
@@ -56,33 +62,46 @@ final class ObjectSchema: Sendable {
         let node: SchemaNode
         let required: Bool
         let merge: MergeStrategy?
+        /// In protobuf; nil where the field stands in another message.
+        var number: Int?
+        /// Whether its empty value is not the same as none.
+        var tellsUnset = false
+
+        var withoutNumber: Field {
+            var field = self
+            field.number = nil
+            return field
+        }
     }
 
     /// Name of the struct, which is the Kubernetes type name.
     let name: String
     let fields: [Field]
+    /// `apps.v1`: tells structs of one name apart.
+    let package: String
+    /// Messages by number whose fields stand among this struct's own in JSON.
+    let inlined: [Int: ObjectSchema]
     private let index: [String: Int]
 
-    init(name: String, fields: [Field]) {
+    init(name: String, fields: [Field], package: String = "", inlined: [Int: ObjectSchema] = [:]) {
         self.name = name
         self.fields = fields
+        self.package = package
+        self.inlined = inlined
         index = Dictionary(fields.enumerated().map { ($1.name, $0) }) { first, _ in first }
     }
 
     subscript(name: String) -> Field? { index[name].map { fields[$0] } }
 }
 
-/// Kubernetes has integers of 32 and of 64 bits; both are `Int` here, so the range is checked by name.
-enum IntegerWidth {
-    private static let wide: Set<String> = [
-        "generation", "observedGeneration", "terminationGracePeriodSeconds", "activeDeadlineSeconds", "runAsUser",
-        "runAsGroup", "fsGroup", "supplementalGroups", "deletionGracePeriodSeconds", "seconds", "tolerationSeconds",
-        "sizeBytes",
-    ]
+enum IntegerWidth: Sendable {
+    case bits32
+    case bits64
 
-    static func is64Bit(_ field: String) -> Bool { wide.contains(field) }
-
-    static func range(_ field: String) -> ClosedRange<Int64> {
-        is64Bit(field) ? Int64.min...Int64.max : Int64(Int32.min)...Int64(Int32.max)
+    var range: ClosedRange<Int64> {
+        switch self {
+        case .bits32: Int64(Int32.min)...Int64(Int32.max)
+        case .bits64: Int64.min...Int64.max
+        }
     }
 }

@@ -47,19 +47,18 @@ struct StructureCheck {
         var path = ""
         var goPath = ""
         var structName = ""
-        var field = ""
 
         func member(_ name: String, of schema: ObjectSchema) -> Place {
             Place(
                 path: path.isEmpty ? name : "\(path).\(name)", goPath: goPath.isEmpty ? name : "\(goPath).\(name)",
-                structName: schema.name, field: name)
+                structName: schema.name)
         }
 
         func element(_ index: Int) -> Place { with(path: "\(path)[\(index)]") }
         func entry(_ key: String) -> Place { with(path: "\(path)[\(key)]") }
 
         private func with(path: String) -> Place {
-            Place(path: path, goPath: goPath, structName: structName, field: field)
+            Place(path: path, goPath: goPath, structName: structName)
         }
     }
 
@@ -83,17 +82,14 @@ struct StructureCheck {
 
     private mutating func check(_ value: JSONValue, _ node: SchemaNode, place: Place) -> JSONValue {
         switch (node, value) {
-        case (.any, _), (.string, .string), (.boolean, .bool), (.number, .integer), (.number, .number),
+        case (.any, _), (.string, .string), (.bytes, .string), (.boolean, .bool), (.number, .integer),
+            (.number, .number),
             (.intOrString, .string):
             break
-        case (.integer, .integer(let number)), (.intOrString, .integer(let number)):
-            if !IntegerWidth.range(place.field).contains(number) { wrongType("number \(number)", node, place) }
-        case (.integer, .number(let number)), (.intOrString, .number(let number)):
-            guard let integer = Int64(exactly: number), IntegerWidth.range(place.field).contains(integer) else {
-                wrongType("number \(value)", node, place)
-                break
-            }
-            return .integer(integer)
+        case (.integer(let width), _):
+            return integer(value, width, node, place)
+        case (.intOrString, .integer), (.intOrString, .number):
+            return integer(value, .bits32, node, place)
         case (.quantity, .string(let text)):
             if Quantity(text) == nil { fail(Quantity.syntax) }
         case (.quantity, .integer), (.quantity, .number):
@@ -102,7 +98,7 @@ struct StructureCheck {
                 break
             }
             return .string(quantity.description)
-        case (.time, .string(let text)):
+        case (.time, .string(let text)), (.microTime, .string(let text)):
             if Timestamp(text) == nil {
                 fail("parsing time \"\(text)\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"\(text)\" as a time")
             }
@@ -125,6 +121,25 @@ struct StructureCheck {
         return value
     }
 
+    private mutating func integer(
+        _ value: JSONValue, _ width: IntegerWidth, _ node: SchemaNode, _ place: Place
+    ) -> JSONValue {
+        let found: Int64? =
+            switch value {
+            case .integer(let number): number
+            case .number(let number): Int64(exactly: number)
+            default: nil
+            }
+        guard let found, width.range.contains(found) else {
+            switch value {
+            case .integer, .number: wrongType("number \(value)", node, place)
+            default: wrongType(value.typeName, node, place)
+            }
+            return value
+        }
+        return .integer(found)
+    }
+
     private mutating func zero(_ node: SchemaNode) -> JSONValue {
         if case .object(let schema) = node { return object([:], schema, place: Place()) }
         switch node.zero {
@@ -139,7 +154,7 @@ struct StructureCheck {
     private mutating func wrongType(_ found: String, _ node: SchemaNode, _ place: Place) {
         fail(
             "json: cannot unmarshal \(found) into Go struct field \(place.structName).\(place.goPath) of type "
-                + node.goName(field: place.field))
+                + node.goName)
     }
 
     private mutating func fail(_ why: String) {

@@ -67,4 +67,32 @@ public enum Base64 {
         }
         return .bytes(bytes)
     }
+
+    /// The URL alphabet without padding (RFC 4648 section 5), as tokens are written.
+    public static func encodeURL(_ bytes: some Collection<UInt8>) -> String {
+        let text = encode(bytes).utf8.filter { $0 != UInt8(ascii: "=") }.map { character -> UInt8 in
+            switch character {
+            case UInt8(ascii: "+"): UInt8(ascii: "-")
+            case UInt8(ascii: "/"): UInt8(ascii: "_")
+            default: character
+            }
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// nil for everything but the one form that ``encodeURL(_:)`` gives.
+    public static func decodeURL(_ text: some StringProtocol) -> [UInt8]? {
+        var standard = text.utf8.map { character -> UInt8 in
+            switch character {
+            case UInt8(ascii: "-"): UInt8(ascii: "+")
+            case UInt8(ascii: "_"): UInt8(ascii: "/")
+            default: character
+            }
+        }
+        while standard.count % 4 != 0 { standard.append(UInt8(ascii: "=")) }
+        guard let bytes = decode(String(decoding: standard, as: UTF8.self)), encodeURL(bytes) == text else {
+            return nil
+        }
+        return bytes
+    }
 }

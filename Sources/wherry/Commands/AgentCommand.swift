@@ -1,4 +1,6 @@
+import Access
 import ArgumentParser
+import Bundles
 import ContainerEngine
 import ContainerRuntime
 import DeviceLink
@@ -32,6 +34,7 @@ struct AgentCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("on-exit"), help: "What becomes of the containers when the agent is stopped: keep or stop.")
     var onExit = OnExit.keep
+    @OptionGroup(title: "Images") var imageOptions: ImageOptions
 
     enum OnExit: String, ExpressibleByArgument {
         case keep, stop
@@ -45,9 +48,14 @@ struct AgentCommand: AsyncParsableCommand {
         let clock = ContinuousClock()
 
         let store = try Store(
-            path: "\(directories.data)/state.db", migrations: HubLink.migrations)
+            path: "\(directories.data)/state.db", migrations: HubLink.migrations + BundleInstaller.migrations)
         let recorder = EventRecorder(store: store, component: "wherry", host: name)
-        let images = try ImageStore(root: directories.data, logger: logger)
+        let images = try ImageStore(
+            root: directories.data, settings: imageOptions.settings(for: directories.data), logger: logger)
+        let registries = RegistriesFile(dataDirectory: directories.data, logger: logger)
+        images.useRegistries {
+            HubRegistryAccess.adding(to: try registries.current(), dataDirectory: directories.data)
+        }
         let runtime = Runtime(root: "\(directories.run)/containers", executable: try SelfExecutable.open())
         let engine = Engine(
             dataDirectory: directories.data, runDirectory: directories.run, runtime: runtime,
@@ -62,33 +70,55 @@ struct AgentCommand: AsyncParsableCommand {
         let link = HubLink(
             store: store, spoolPath: "\(directories.data)/spool.db", dataDirectory: directories.data, nodeName: name,
             agentVersion: Wherry.version, readLogs: readLogs, clock: clock, logger: logger)
+        let bundles = BundleInstaller(
+            store: store, images: images, link: link, dataDirectory: directories.data, nodeName: name,
+            agentVersion: Wherry.version, clock: clock, logger: logger)
 
         let identity = try ListenerIdentity(dataDirectory: directories.data, commonName: "wherry device \(name)")
         let address = ListenerAddress()
+        let access = try AccessControl(store: store, directory: "\(directories.data)/tls")
+        let audit = AuditLog(path: "\(directories.data)/audit.log", logger: logger)
+        await images.setHooks(
+            StoreHooks(
+                store: store, recorder: recorder, node: ResourceKey(type: .node, namespace: nil, name: name),
+                pins: { try await Agent.pinnedImages(store: store, engine: engine) }))
+
         let metrics = DaemonMetrics(store: store)
+        metrics.collect(from: images)
         let router = Router(context: ServingContext.self)
         DaemonRoutes(
             identity: identity, address: address, name: name, metrics: metrics.registry, notReady: { [] }
         ).register(on: router)
+        let docker = DockerRoutes(
+            images: images, engine: engine, dataDirectory: directories.data, version: Wherry.version)
+        docker.register(on: router)
+        // Both APIs are asked at the same path; their members have different names.
+        var version = ServerVersion(release: Wherry.version)
+        version.beside = docker.versionDocument.objectValue ?? [:]
         KubernetesRoutes(
-            store: store, readLogs: readLogs, version: ServerVersion(release: Wherry.version), logger: logger
+            store: store, access: access, readLogs: readLogs, streams: PodStreams(node), version: version,
+            logger: logger
         ).register(on: router)
-        DockerRoutes(
-            images: images,
-            imagesInUse: { Set(await Agent.imagesInUse(by: engine).compactMap { try? Digest(parsing: $0) }) },
-            dataDirectory: directories.data,
-            version: Wherry.version
-        ).register(on: router)
+        BundleRoutes(installer: bundles).register(on: router)
         let server = HTTPServer(
             unixSocket: directories.socket, claim: claim,
             tls: try identity.listener(listen, commonName: name, names: []), router: router,
-            authenticator: identity.authenticator,
+            authenticator: identity.authenticator(access.tokens, logger: logger),
+            gate: AccessGate(access.authorizer, audit: audit),
             onListening: { address.opened($0, remembering: identity) }, observe: { metrics.observe($0) },
             logger: logger)
 
         try await DefaultNamespaces.ensure(in: store)
+        do { try await DefaultRoles.ensure(in: store) } catch {
+            // A full disk must not keep a daemon down: its administrators need no role, and the next start makes them.
+            logger.error("the default roles cannot be stored", metadata: ["error": "\(error)"])
+        }
         let controllers = Controllers(store: store, recorder: recorder, clock: clock, logger: logger)
-        try await Daemon.run([server, controllers, node, link], logger: logger)
+        try await Daemon.run(
+            [
+                server, controllers, AccessUpkeep(store: store, logger: logger), node, link, bundles,
+                ImageUpkeep(images: images),
+            ], logger: logger)
         await store.close()
         await images.close()
         withExtendedLifetime(directories) {}

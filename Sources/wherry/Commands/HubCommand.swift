@@ -1,3 +1,4 @@
+import Access
 import ArgumentParser
 import HTTPServing
 import HTTPTypes
@@ -8,6 +9,7 @@ import KubernetesAPI
 import Linux
 import Logging
 import NIOCore
+import RegistryAPI
 import ResourceStore
 import Resources
 import ServiceLifecycle
@@ -34,6 +36,7 @@ struct HubCommand: AsyncParsableCommand {
     var broker: BrokerURL?
     @Option(help: "The host name by which devices reach this hub, where --listen does not say it.")
     var advertise: String?
+    @OptionGroup var registry: RegistryOptions
 
     mutating func validate() throws {
         if broker != nil, mqttListen != nil {
@@ -45,7 +48,8 @@ struct HubCommand: AsyncParsableCommand {
         let logger = try log.bootstrap()
         let directories = try DaemonDirectories(self.directories, role: "hub")
         let claim = try RunDirectoryClaim(path: directories.run)
-        let store = try Store(path: "\(directories.data)/state.db", migrations: FleetHub.migrations)
+        let store = try Store(
+            path: "\(directories.data)/state.db", migrations: FleetHub.migrations, holdsMirrors: true)
         let recorder = EventRecorder(store: store, component: "wherry-hub")
         let hub = try await FleetHub(
             configuration: try configuration(directories), store: store, recorder: recorder, logger: logger)
@@ -53,6 +57,8 @@ struct HubCommand: AsyncParsableCommand {
         let identity = try ListenerIdentity(
             dataDirectory: directories.data, commonName: "wherry hub", authority: hub.identity.authority)
         let address = ListenerAddress()
+        let access = try AccessControl(store: store, directory: "\(directories.data)/tls")
+        let audit = AuditLog(path: "\(directories.data)/audit.log", logger: logger)
         let metrics = DaemonMetrics(store: store)
         let router = Router(context: ServingContext.self)
         DaemonRoutes(
@@ -60,19 +66,38 @@ struct HubCommand: AsyncParsableCommand {
             notReady: { await hub.brokerProblem.map { ["broker: \($0)"] } ?? [] }
         ).register(on: router)
         KubernetesRoutes(
-            store: store, readLogs: { try await hub.logs($0) }, version: ServerVersion(release: Wherry.version),
+            store: store, access: access, readLogs: { try await hub.logs($0) },
+            version: ServerVersion(release: Wherry.version),
             admitWrite: { try FleetHub.admitWrite(old: $0, new: $1) }, isHub: true, logger: logger
         ).register(on: router)
-        HubRoutes(hub: hub, address: address, advertise: advertise).register(on: router)
+        let routes = HubRoutes(hub: hub, address: address, advertise: advertise)
+        routes.register(on: router)
+        let registry = try await HubRegistry(
+            self.registry, dataDirectory: directories.data, identity: identity, hub: hub, logger: logger)
+        registry.register(on: router)
+        HubBundleRoutes(hub: hub, content: registry.content, addresses: routes.addresses, logger: logger)
+            .register(on: router)
         let server = HTTPServer(
             unixSocket: directories.socket, claim: claim,
-            tls: try identity.listener(listen, commonName: "wherry hub", names: advertise.map { [$0] } ?? []),
-            router: router, authenticator: identity.authenticator,
-            publicPaths: HTTPServer.defaultPublicPaths.union([HubRoutes.enrolmentPath]),
-            onListening: { address.opened($0, remembering: identity) }, observe: { metrics.observe($0) },
+            tls: try identity.listener(
+                listen, commonName: "wherry hub", names: advertise.map { [$0] } ?? []),
+            router: router, authenticator: identity.authenticator(access.tokens, logger: logger),
+            publicPaths: HTTPServer.defaultPublicPaths.union([HubRoutes.enrolmentPath]).union(RegistryRoutes.paths),
+            publicPrefixes: RegistryRoutes.prefixes, gate: AccessGate(access.authorizer, audit: audit),
+            onListening: { address.opened($0, remembering: identity) },
+            observe: { metrics.observe($0) },
             logger: logger)
-        try await Daemon.run([server, hub, StoreUpkeep(store: store, logger: logger)], logger: logger)
+        do { try await DefaultRoles.ensure(in: store) } catch {
+            // A full disk must not keep a daemon down: its administrators need no role, and the next start makes them.
+            logger.error("the default roles cannot be stored", metadata: ["error": "\(error)"])
+        }
+        try await Daemon.run(
+            [
+                server, hub, registry, StoreUpkeep(store: store, logger: logger),
+                AccessUpkeep(store: store, logger: logger),
+            ], logger: logger)
         await store.close()
+        await registry.close()
         withExtendedLifetime(directories) {}
     }
 
@@ -119,6 +144,12 @@ struct HubRoutes {
                 return Response.json(try await hub.enrol(try JSONValue(parsing: body)))
             }
         }
+    }
+
+    /// How the names of images in the hub's registry may begin.
+    @Sendable func addresses() -> Set<String> {
+        guard let current = address.current else { return [] }
+        return [current.description, reachable(current).description]
     }
 
     /// The listener's address as devices write it.

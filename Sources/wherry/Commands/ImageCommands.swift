@@ -15,12 +15,19 @@ struct PullCommand: AsyncParsableCommand {
         commandName: "pull", abstract: "Fetch an image from a registry into the device's store.")
 
     @OptionGroup var client: ClientOptions
+    @Flag(name: .customLong("ignore-budget"), help: "Fetch although the link's bytes of the day or month are used up.")
+    var ignoreBudget = false
+    @Option(help: "OS/ARCHITECTURE[/VARIANT] of the image; the device's own without this.")
+    var platform: String?
     @Argument(help: "NAME[:TAG] or NAME@DIGEST.")
     var image: String
 
     func run() async throws {
+        var query = [("fromImage", image)]
+        if ignoreBudget { query.append(("ignoreBudget", "1")) }
+        if let platform { query.append(("platform", platform)) }
         try await ImageStream.print(
-            try LocalClient(client), path: "/images/create", query: [("fromImage", image)],
+            try LocalClient(client), path: "/images/create", query: query,
             headers: try DockerLogin.headers(for: image), body: nil)
     }
 }
@@ -47,111 +54,11 @@ enum DockerLogin {
     }
 }
 
-/// `wherry load FILE`
-struct LoadCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "load", abstract: "Load images from an archive: an OCI layout or the output of docker save.")
-
-    @OptionGroup var client: ClientOptions
-    @Argument(help: "The archive, or - for standard input.")
-    var file: String
-
-    func run() async throws {
-        try await ImageStream.print(
-            try LocalClient(client), path: "/images/load", query: [], body: try FileBody.stream(file))
-    }
-}
-
-/// `wherry import FILE NAME`
-struct ImportCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "import", abstract: "Make an image from a tar of a root file system.")
-
-    @OptionGroup var client: ClientOptions
-    @Option(help: "The command, as JSON ([\"httpd\",\"-f\"]) or as words for a shell.")
-    var cmd: String?
-    @Option(help: "The entry point, written like --cmd.")
-    var entrypoint: String?
-    @Option(help: "NAME=VALUE; may be repeated.")
-    var env: [String] = []
-    @Option(help: "PORT[/tcp|udp]; may be repeated.")
-    var expose: [String] = []
-    @Option(help: "The working directory.")
-    var workdir: String?
-    @Option(help: "USER[:GROUP].")
-    var user: String?
-    @Argument(help: "The tar (plain, gzip or zstd), or - for standard input.")
-    var file: String
-    @Argument(help: "NAME[:TAG] of the new image.")
-    var image: String
-
-    func run() async throws {
-        var query = [("fromSrc", "-"), ("repo", image)]
-        if let cmd { query.append(("changes", "CMD \(cmd)")) }
-        if let entrypoint { query.append(("changes", "ENTRYPOINT \(entrypoint)")) }
-        for variable in env { query.append(("changes", "ENV \(variable)")) }
-        for port in expose { query.append(("changes", "EXPOSE \(port)")) }
-        if let workdir { query.append(("changes", "WORKDIR \(workdir)")) }
-        if let user { query.append(("changes", "USER \(user)")) }
-        do {
-            try await ImageStream.print(
-                try LocalClient(client), path: "/images/create", query: query, body: try FileBody.stream(file))
-        } catch let error as CommandError where !error.description.contains(image) {
-            throw CommandError("cannot import \(file) as \(image): \(error)")
-        }
-    }
-}
-
-/// `wherry images`
-struct ImagesCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "images", abstract: "List the device's images.")
-
-    @OptionGroup var client: ClientOptions
-    @Option(name: .shortAndLong, help: "json for the whole records.")
-    var output: String?
-
-    func run() async throws {
-        let images = try await LocalClient(client).json(.GET, "/images/json")
-        guard output != "json" else {
-            print(String(decoding: images.serialized(pretty: true), as: UTF8.self))
-            return
-        }
-        var rows = [["IMAGE", "ID", "SIZE"]]
-        for image in images.arrayValue ?? [] {
-            let id = (image["Id"]?.stringValue ?? "").split(separator: ":").last.map { String($0.prefix(12)) } ?? ""
-            let size = ByteCount.text(image["Size"]?.intValue ?? 0)
-            let names = (image["RepoTags"]?.arrayValue ?? []).compactMap(\.stringValue)
-            for name in names.isEmpty ? ["<none>"] : names { rows.append([name, id, size]) }
-        }
-        TextTable.print(rows)
-    }
-}
-
-/// `wherry rmi IMAGE...`
-struct RemoveImageCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "rmi", abstract: "Remove images from the device.")
-
-    @OptionGroup var client: ClientOptions
-    @Argument(help: "Name, digest or the beginning of an ID.")
-    var images: [String]
-
-    func run() async throws {
-        let client = try LocalClient(client)
-        for image in images {
-            for item in try await client.json(.DELETE, "/images/\(image)").arrayValue ?? [] {
-                for (what, name) in (item.objectValue ?? [:]).sorted(by: { $0.key < $1.key }) {
-                    print("\(what): \(name.stringValue ?? "")")
-                }
-            }
-        }
-    }
-}
-
 /// Reads the engine's JSON lines and prints them for a person.
 enum ImageStream {
     static func print(
         _ client: LocalClient, path: String, query: [(String, String)], headers: [(String, String)] = [],
-        body: HTTPClientRequest.Body?
+        body: HTTPClientRequest.Body?, isQuiet: Bool = false
     ) async throws {
         let response = try await client.send(
             .POST, path, query: query,
@@ -160,24 +67,33 @@ enum ImageStream {
             let bytes = Array(buffer: try await response.body.collect(upTo: 1 << 20))
             throw CommandError(LocalClient.message(in: bytes) ?? "\(response.status)")
         }
+        var board = ProgressBoard()
         var pending: [UInt8] = []
         for try await chunk in response.body {
             pending.append(contentsOf: chunk.readableBytesView)
             while let end = pending.firstIndex(of: UInt8(ascii: "\n")) {
-                try show(Array(pending[..<end]))
+                try show(Array(pending[..<end]), on: &board, isQuiet)
                 pending.removeSubrange(...end)
             }
         }
-        try show(pending)
+        try show(pending, on: &board, isQuiet)
+        board.finish()
     }
 
-    private static func show(_ line: [UInt8]) throws {
+    private static func show(_ line: [UInt8], on board: inout ProgressBoard, _ isQuiet: Bool) throws {
         guard line.contains(where: { $0 > 32 }), let value = try? JSONValue(parsing: line) else { return }
-        if let error = value["error"]?.stringValue { throw CommandError(error) }
+        if let error = value["error"]?.stringValue {
+            board.finish()
+            throw CommandError(error)
+        }
+        if isQuiet { return }
         if let text = value["stream"]?.stringValue {
-            Swift.print(text, terminator: text.hasSuffix("\n") ? "" : "\n")
-        } else if let status = value["status"]?.stringValue, value["progressDetail"]?["current"] == nil {
-            Swift.print(value["id"]?.stringValue.map { "\($0): \(status)" } ?? status)
+            board.say(text.hasSuffix("\n") ? String(text.dropLast()) : text)
+        } else if let status = value["status"]?.stringValue {
+            let detail = value["progressDetail"]
+            board.update(
+                id: value["id"]?.stringValue, status, current: detail?["current"]?.intValue,
+                total: detail?["total"]?.intValue)
         }
     }
 }
@@ -188,6 +104,14 @@ enum FileBody {
         let descriptor = path == "-" ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw CommandError("cannot open \(path): \(Errno.last)") }
         return .stream(Chunks(descriptor: descriptor), length: .unknown)
+    }
+
+    /// The directory of an OCI layout as a tar.
+    static func tar(ofLayout path: String) throws -> HTTPClientRequest.Body {
+        guard Files.exists(path + "/oci-layout") else {
+            throw CommandError("\(path) is a directory, but not that of an OCI layout: it has no file oci-layout")
+        }
+        return .stream(DirectoryTar(path: path), length: .unknown)
     }
 
     private struct Chunks: AsyncSequence, Sendable {

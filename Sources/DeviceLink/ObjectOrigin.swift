@@ -1,0 +1,76 @@
+internal import FleetProtocol
+internal import Resources
+internal import SQLite
+
+/// Where objects of the device come from, other than from the device itself: what marks them, and the record of what was
+/// sent, by which changes and removals are told from what was changed here.
+public enum ObjectOrigin: Hashable, Sendable {
+    case hub
+    /// A bundle that needs no hub, by its name.
+    case bundle(String)
+
+    /// The value of `wherry.dev/owner`.
+    var owner: String {
+        switch self {
+        case .hub: WherryLabels.ownerHub
+        case .bundle(let name): WherryLabels.ownerBundlePrefix + name
+        }
+    }
+
+    /// The annotation that says which version of the object was sent.
+    var hashAnnotation: String {
+        switch self {
+        case .hub: WherryLabels.hubHash
+        case .bundle: WherryLabels.bundleHash
+        }
+    }
+
+    private var table: String {
+        switch self {
+        case .hub: "link_object"
+        case .bundle: "bundle_object"
+        }
+    }
+
+    /// The column that tells bundles apart.
+    private var scope: (columns: [String], values: [DatabaseValue]) {
+        switch self {
+        case .hub: ([], [])
+        case .bundle(let name): (["bundle"], [.text(name)])
+        }
+    }
+
+    private func matching(_ columns: [String]) -> String {
+        let all = scope.columns + columns
+        return all.isEmpty ? "" : " WHERE " + all.map { "\($0) = ?" }.joined(separator: " AND ")
+    }
+
+    private static let key = ["api_version", "kind", "namespace", "name"]
+
+    // MARK: The record of what was sent
+
+    func known(_ connection: Connection) throws -> [ResourceKey: String] {
+        var known: [ResourceKey: String] = [:]
+        let sql = "SELECT api_version, kind, namespace, name, hash FROM \(table)" + matching([])
+        try connection.forEach(sql, scope.values) { row in
+            guard let type = ResourceType.of(apiVersion: row.text(0), kind: row.text(1)) else { return }
+            let key = ResourceKey(type: type, namespace: type.namespaced ? row.text(2) : nil, name: row.text(3))
+            known[key] = row.text(4)
+        }
+        return known
+    }
+
+    func remember(_ key: ResourceKey, _ hash: String, _ connection: Connection) throws {
+        let columns = scope.columns + Self.key
+        let marks = repeatElement("?", count: columns.count + 1).joined(separator: ", ")
+        try connection.execute(
+            """
+            INSERT INTO \(table) (\(columns.joined(separator: ", ")), hash) VALUES (\(marks))
+            ON CONFLICT (\(columns.joined(separator: ", "))) DO UPDATE SET hash = excluded.hash
+            """, scope.values + key.columns + [.text(hash)])
+    }
+
+    func forget(_ key: ResourceKey, _ connection: Connection) throws {
+        try connection.execute("DELETE FROM \(table)" + matching(Self.key), scope.values + key.columns)
+    }
+}
