@@ -50,12 +50,11 @@ bench: setup static
 e2e: setup static ## the shipped binary with the real clients; short forms of the long runs
 	@Tests/EndToEndTests/run.sh $(STATIC)
 
-# As the machine shows its cgroups; the other views, crun and runc are part of `make soak`.
-conformance: setup static ## the OCI runtime specification, statement by statement, on the shipped binary
-	@MACHINE_ONLY=1 Tests/RuntimeConformance/run.sh "$(STATIC) runtime"
+conformance: setup static ## the OCI runtime specification, statement by statement: Wherry, crun and runc in each view of cgroups
+	@Tests/RuntimeConformance/run.sh "$(STATIC) runtime" crun runc
 
 soak: setup static ## the same with the long runs in full length
-	@WHERRY_SOAK=1 Tests/RuntimeConformance/run.sh "$(STATIC) runtime" crun runc
+	@WHERRY_SOAK=1 GUEST=1 Tests/RuntimeConformance/run.sh "$(STATIC) runtime" crun runc
 	@WHERRY_SOAK=1 Tests/EndToEndTests/run.sh $(STATIC)
 
 fuzz: ## a minute for each parser of outside bytes (FUZZ_SECONDS=n for longer)

@@ -7,6 +7,11 @@ import Testing
 struct LogTests {
     private let path = "/tmp/wherry-log-\(UInt64.random(in: 0...UInt64.max))/c.log"
 
+    private func log(_ file: LogFile) throws -> ContainerLog {
+        try ContainerLog.makeFile(file)
+        return try ContainerLog(file)
+    }
+
     private func lines(_ path: String) throws -> [(stream: Substring, tag: Substring, text: Substring)] {
         String(decoding: try Files.read(path), as: UTF8.self).split(separator: "\n").map { line in
             let parts = line.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
@@ -15,7 +20,7 @@ struct LogTests {
     }
 
     @Test func `lines get a timestamp, their stream and the tag F`() throws {
-        var log = try ContainerLog(LogFile(path: path))
+        var log = try log(LogFile(path: path))
         log.append(Array("one\ntwo".utf8)[...], to: .stdout)
         log.append(Array("\n\nlast".utf8)[...], to: .stdout)
         log.append(Array("err\n".utf8)[...], to: .stderr)
@@ -34,7 +39,7 @@ struct LogTests {
     func `a long line comes in pieces of 16 KiB whatever the reads`(length: Int) throws {
         for chunk in [1000, 16384, 65536] {
             let path = "\(path)-\(chunk)"
-            var log = try ContainerLog(LogFile(path: path))
+            var log = try log(LogFile(path: path))
             var rest = (0..<length).map { UInt8(ascii: "a") + UInt8($0 % 26) }[...]
             let whole = Array(rest)
             rest.append(UInt8(ascii: "\n"))
@@ -50,7 +55,7 @@ struct LogTests {
     }
 
     @Test func `a full file is rotated and the oldest goes`() throws {
-        var log = try ContainerLog(LogFile(path: path, maxBytes: 400, maxFiles: 3))
+        var log = try log(LogFile(path: path, maxBytes: 400, maxFiles: 3))
         for number in 0..<40 { log.append(Array("line \(number)\n".utf8)[...], to: .stdout) }
         let names = try Files.listDirectory(Files.directory(of: path))
         #expect(names == ["c.log", "c.log.1", "c.log.2"])

@@ -133,7 +133,7 @@ final class RuntimeFixture {
 
     /// Polls until a condition holds, for at most 10 seconds.
     func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
-        let deadline = MonotonicInstant.now().advanced(by: .seconds(10))
+        let deadline = MonotonicInstant.now().advanced(by: .seconds(60))
         while MonotonicInstant.now() < deadline {
             if try condition() { return true }
             poll(nil, 0, 5)

@@ -69,7 +69,7 @@ final class EnrolmentServer: Sendable {
     }
 }
 
-@Suite(.enabled(if: EnrolmentServer.python != nil, "needs python3"), .timeLimit(.minutes(1)))
+@Suite(.enabled(if: EnrolmentServer.python != nil, "needs python3"), .timeLimit(.minutes(5)))
 struct EnrolmentTests {
     let device: Scratch
     init() throws { device = try Scratch() }
@@ -82,7 +82,7 @@ struct EnrolmentTests {
     private func join(_ line: EnrolmentLine, device name: String? = "dev-7") async -> Result<
         Enrolment.JoinResult, LinkError
     > {
-        let deadline = ContinuousClock.now + .seconds(15)
+        let deadline = ContinuousClock.now + .seconds(60)
         while true {
             do throws(LinkError) {
                 return .success(

@@ -80,7 +80,8 @@ final class Fleet: Sendable {
         response.certificate = try authority.issueClient(
             commonName: signer.device.text, signingRequestPEM: request.pem)
         response.caCertificate = authority.certificatePEM
-        try Enrolment.store(response, keyPEM: request.keyPEM, in: .init(dataDirectory: dataDirectory))
+        try Enrolment.store(
+            response, hub: "127.0.0.1:1", keyPEM: request.keyPEM, in: .init(dataDirectory: dataDirectory))
     }
 
     /// The hub's connection.
@@ -93,7 +94,7 @@ final class Fleet: Sendable {
             host: "127.0.0.1", port: port, clientID: "hub",
             tls: .init(
                 authorityFile: path + "/ca.pem", certificateFile: path + "/hub.pem", keyFile: path + "/hub.key"))
-        let deadline = ContinuousClock.now + .seconds(10)
+        let deadline = ContinuousClock.now + .seconds(60)
         while true {
             do {
                 let connection = try await MQTTConnection.open(configuration)

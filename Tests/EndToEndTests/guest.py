@@ -90,18 +90,29 @@ def libraries(program: Path) -> dict[str, str]:
     return {path: os.path.realpath(path) for path in re.findall(r"(/\S+) \(0x", listed)}
 
 
-def boot(files: dict[str, str], script: str, directory: Path, memory: int = 768, clock: str | None = None,
-         timeout: float = 240, systemd: bool = False) -> str:
-    """Boots a guest with `files` (guest path: host path; directories whole), runs `script`, returns the console.
+def with_dependencies(modules: Path, names: list[str]) -> list[Path]:
+    """The files of modules in the order in which they can be inserted; what is built in has none."""
+    ordered: list[Path] = []
+    for name in names:
+        file = next(modules.rglob(f"{name}.ko"), next(modules.rglob(f"{name.replace('_', '-')}.ko"), None))
+        if file is None:
+            continue
+        needs = subprocess.run(["modinfo", "-F", "depends", file], check=True, capture_output=True, text=True).stdout
+        for each in [*with_dependencies(modules, [n for n in needs.strip().split(",") if n]), file]:
+            if each not in ordered:
+                ordered.append(each)
+    return ordered
 
-    With `systemd`, which must be among the files, that is the first process, and the script is a service."""
-    image, modules = kernel()
+
+def initramfs(files: dict[str, str], script: str, directory: Path, clock: str | None = None, systemd: bool = False,
+              modules: list[str] | None = None) -> Path:
+    """A compressed archive of a guest's root, with `files` (guest path: host path; directories whole)."""
     root = directory / "initramfs"
     for sub in ("bin", "lib/guest", "root"):
         (root / sub).mkdir(parents=True, exist_ok=True)
     shutil.copy2("/bin/busybox", root / "bin/busybox")
-    for name in MODULES:
-        shutil.copy2(next(modules.rglob(f"{name}.ko")), root / "lib/guest")
+    for number, file in enumerate(with_dependencies(kernel()[1], modules or MODULES)):
+        shutil.copy2(file, root / f"lib/guest/{number:02}-{file.name}")
     for target, source in files.items():
         destination = root / target.lstrip("/")
         destination.parent.mkdir(parents=True, exist_ok=True)
@@ -118,9 +129,65 @@ def boot(files: dict[str, str], script: str, directory: Path, memory: int = 768,
     archive = directory / "initramfs.gz"
     subprocess.run(f"find . | cpio --quiet -o -H newc | gzip -1 > {archive}", shell=True, cwd=root, check=True)
     shutil.rmtree(root)
-    command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", str(memory), "-nographic",
-               "-no-reboot", "-nic", "none", "-kernel", str(image), "-initrd", str(archive),
-               "-append", "console=ttyS0 panic=-1 quiet random.trust_cpu=on systemd.show_status=0"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout)
+    return archive
+
+
+def command(archive: Path, memory: int, *devices: str) -> list[str]:
+    return ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", str(memory), "-nographic",
+            "-no-reboot", *devices, "-kernel", str(kernel()[0]), "-initrd", str(archive),
+            "-append", "console=ttyS0 panic=-1 quiet random.trust_cpu=on systemd.show_status=0"]
+
+
+def boot(files: dict[str, str], script: str, directory: Path, memory: int = 768, clock: str | None = None,
+         timeout: float = 240, systemd: bool = False, modules: list[str] | None = None) -> str:
+    """Boots a guest with `files`, runs `script`, returns the console.
+
+    With `systemd`, which must be among the files, that is the first process, and the script is a service."""
+    archive = initramfs(files, script, directory, clock, systemd, modules)
+    done = subprocess.run(command(archive, memory, "-nic", "none"), stdin=subprocess.DEVNULL, capture_output=True,
+                          timeout=timeout)
     archive.unlink()
     return done.stdout.decode(errors="replace")
+
+
+class Run:
+    """One life of a machine, which may end by a power cut."""
+
+    def __init__(self, arguments: list[str], log: Path):
+        self.log = log
+        self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log.open("wb"),
+                                        stderr=subprocess.STDOUT)
+
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(30)
+
+    def wait(self, timeout: float):
+        try:
+            self.process.wait(timeout)
+        finally:
+            self.kill()
+
+
+class Machine:
+    """A guest that can be started again and again on the same disk (/dev/vda), with user-mode networking if asked for:
+    the host's loopback is 10.0.2.2."""
+
+    def __init__(self, files: dict[str, str], script: str, directory: Path, disk: Path, network=False,
+                 modules: list[str] | None = None, memory: int = 768):
+        archive = initramfs(files, script, directory, modules=modules)
+        nic = ["-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n"] if network else ["-nic", "none"]
+        # Without flushes by the host: what the guest wrote is in the file, as on a disk with a cache that keeps.
+        drive = ["-drive", f"file={disk},format=raw,if=virtio,cache=unsafe"]
+        self.arguments = command(archive, memory, *drive, *nic)
+        self.directory, self.lives = directory, 0
+
+    def start(self) -> Run:
+        self.lives += 1
+        return Run(self.arguments, self.directory / f"console{self.lives}")

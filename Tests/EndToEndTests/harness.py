@@ -162,6 +162,12 @@ class Daemon:
         return self.process.returncode if self.process else None
 
 
+def removed(group: Path) -> bool:
+    with contextlib.suppress(OSError):
+        group.rmdir()
+    return not group.exists()
+
+
 class Agent(Daemon):
     def __init__(self, directory: Path, *options: str, **more):
         super().__init__(directory, "agent", *options, **more)
@@ -193,9 +199,13 @@ class Agent(Daemon):
                                  check=False)
             with contextlib.suppress(Exception):
                 self.stop()
+        names = [path.name for path in (self.run_dir / "containers").glob("*")]
         for pid in [*self.container_pids().values(), *self.monitor_pids()]:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
+        for group in [group for name in names for group in Path("/sys/fs/cgroup").glob(f"*/wherry/{name}")]:
+            with contextlib.suppress(AssertionError):
+                wait_for(lambda group=group: removed(group), f"{group} is empty", 5)
         for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
             point = line.split()[4]
             if point.startswith(str(self.directory)):

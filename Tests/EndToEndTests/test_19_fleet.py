@@ -215,7 +215,7 @@ def test_images_are_loaded_listed_used_and_removed(agent, place, images):
         wait_for(lambda k=kind: "from the image" in agent.kubectl("logs", k).stdout, f"{kind} runs")
     held = agent.cli("rmi", *(f"example.test/app:{kind}" for kind in ("oci", "docker", "zstd")), check=False)
     assert held.stdout.count("Untagged") == 2, held.stdout  # one image with three names: the last name goes with it
-    refused(held, "example.test/app:zstd", "is used by a container", "remove that first")
+    refused(held, "example.test/app:zstd", "is using its referenced image", "must force", "remove that container first")
     agent.kubectl("delete", "pod", "oci", "docker", "zstd", "--now")
     before = sum(p.stat().st_size for p in (agent.data / "blobs").rglob("*") if p.is_file())
     removed = agent.cli("rmi", "example.test/app:zstd").stdout

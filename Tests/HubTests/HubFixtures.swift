@@ -57,7 +57,7 @@ func plain(_ type: ResourceType, _ name: String, namespace: String? = "default",
 
 /// Polls until the condition holds; records an issue when it does not in time.
 func eventually(
-    _ what: Comment, within limit: Duration = .seconds(30), location: SourceLocation = #_sourceLocation,
+    _ what: Comment, within limit: Duration = .seconds(120), location: SourceLocation = #_sourceLocation,
     _ condition: () async throws -> Bool
 ) async throws {
     let start = MonotonicInstant.now()

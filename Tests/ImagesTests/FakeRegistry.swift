@@ -16,6 +16,8 @@ final class FakeRegistry: Sendable {
         var body: [UInt8] = []
         /// Closes the connection after this many bytes of the body.
         var cutAfter: Int?
+        /// Sends this many bytes of the body, and then nothing more on an open connection.
+        var stallAfter: Int?
 
         static func body(_ bytes: [UInt8], type: String = "application/octet-stream") -> Answer {
             Answer(headers: ["Content-Type": type], body: bytes)
@@ -84,14 +86,34 @@ final class FakeRegistry: Sendable {
             headers.replaceOrAdd(name: "Content-Length", value: "\(answer.body.count)")
             context.write(
                 wrapOutboundOut(.head(.init(version: .http1_1, status: answer.status, headers: headers))), promise: nil)
-            let sent = answer.cutAfter.map { Array(answer.body[..<$0]) } ?? answer.body
+            let sent = (answer.cutAfter ?? answer.stallAfter).map { Array(answer.body[..<$0]) } ?? answer.body
             context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: sent)))), promise: nil)
             if answer.cutAfter != nil {
                 context.close(promise: nil)
-            } else {
+            } else if answer.stallAfter == nil {
                 context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
             }
         }
+    }
+}
+
+extension FakeRegistry.Asked {
+    /// The first and the last byte of a `Range` header, which must be closed.
+    var range: ClosedRange<Int>? {
+        guard let text = headers.first(name: "Range"), text.hasPrefix("bytes=") else { return nil }
+        let ends = text.dropFirst(6).split(separator: "-").compactMap { Int($0) }
+        return ends.count == 2 && ends[0] <= ends[1] ? ends[0]...ends[1] : nil
+    }
+}
+
+extension FakeRegistry.Answer {
+    /// What a good server gives to a range.
+    static func part(_ bytes: [UInt8], _ range: ClosedRange<Int>?) -> FakeRegistry.Answer {
+        guard let range, range.upperBound < bytes.count else { return .body(bytes) }
+        return FakeRegistry.Answer(
+            status: .partialContent,
+            headers: ["Content-Range": "bytes \(range.lowerBound)-\(range.upperBound)/\(bytes.count)"],
+            body: Array(bytes[range]))
     }
 }
 
@@ -106,12 +128,18 @@ struct SampleImage: Sendable {
     var id: Digest { ContentHasher.digest(of: config) }
     var layerDigest: Digest { ContentHasher.digest(of: layer) }
 
-    init(architecture: String = Platform.current.architecture, file: String = "hello", compression: Compression = .gzip)
-        throws
-    {
+    /// - Parameter bulk: Bytes of a second file that do not compress.
+    init(
+        architecture: String = Platform.current.architecture, file: String = "hello", compression: Compression = .gzip,
+        bulk: Int = 0
+    ) throws {
         var tar = TarBuilder()
         tar.add("etc/", .directory, mode: 0o755)
         tar.add("etc/" + file, content: Array("world".utf8))
+        if bulk > 0 {
+            var generator = SystemRandomNumberGenerator()
+            tar.add("bulk", content: (0..<bulk).map { _ in UInt8.random(in: 0...255, using: &generator) })
+        }
         let plain = tar.finished()
         layer = compression.compress(plain)
         let image = ImageConfig(

@@ -84,6 +84,17 @@ struct LayerWriterTests {
         #expect(try Files.read(root + "/a").count == 5000)
     }
 
+    /// What zstd:chunked makes of a layer: frames for each file, and its table of contents in a frame to be skipped.
+    @Test func zstdOfSeveralFramesWithSomeToSkipIsOneStream() throws {
+        let tar = build { $0.add("a", content: [UInt8](repeating: 7, count: 5000)) }
+        let skipped: [UInt8] = [0x50, 0x2a, 0x4d, 0x18, 5, 0, 0, 0] + Array("table".utf8)
+        let layer = try unpack(
+            Compression.zstd.compress(Array(tar[..<700])) + skipped + Compression.zstd.compress(Array(tar[700...]))
+                + skipped)
+        #expect(layer.diffID == ContentHasher.digest(of: tar))
+        #expect(try Files.read(root + "/a").count == 5000)
+    }
+
     @Test func anArchiveMayEndAfterItsLastContentButNotInsideIt() throws {
         var builder = TarBuilder()
         builder.add("a", content: [1, 2, 3, 4, 5])

@@ -96,6 +96,66 @@ struct PullTests {
         #expect(error.code == .noMatchingPlatform)
     }
 
+    @Test func anIndexInAnIndexIsFollowed() async throws {
+        let sample = sample
+        let inner = try JSONValue(encoding: ImageIndex(manifests: [sample.descriptor(.current)])).serialized()
+        let entry = Descriptor(
+            mediaType: MediaType.ociIndex, digest: ContentHasher.digest(of: inner), size: Int64(inner.count))
+        let outer = try JSONValue(encoding: ImageIndex(manifests: [entry])).serialized()
+        let (result, _) = try await pull {
+            if $0.uri.hasSuffix("/manifests/1") { return .body(outer, type: MediaType.ociIndex) }
+            if $0.uri.hasSuffix("/manifests/\(entry.digest)") { return .body(inner, type: MediaType.ociIndex) }
+            return sample.answer($0.uri, tag: "-")
+        }
+        #expect(try result.get().id == sample.id)
+    }
+
+    /// The same image under Docker's names of the media types, behind a manifest list.
+    @Test func dockerSchema2IsTheSame() async throws {
+        let sample = sample
+        let names = [
+            MediaType.ociManifest: MediaType.dockerManifest, MediaType.ociConfig: MediaType.dockerConfig,
+            MediaType.ociLayerGzip: MediaType.dockerLayerGzip,
+        ]
+        var manifest = String(decoding: sample.manifest, as: UTF8.self)
+        for (oci, docker) in names {
+            manifest = manifest.split(separator: oci, omittingEmptySubsequences: false).joined(separator: docker)
+        }
+        let bytes = Array(manifest.utf8)
+        #expect(bytes != sample.manifest)
+        let list = Array(
+            """
+            {"schemaVersion": 2, "mediaType": "\(MediaType.dockerManifestList)", "manifests": [
+                {"mediaType": "\(MediaType.dockerManifest)", "digest": "\(ContentHasher.digest(of: bytes))",
+                 "size": \(bytes.count), "platform": {"os": "linux", "architecture": "\(Platform.current.architecture)"}}]}
+            """.utf8)
+        let (result, registry) = try await pull {
+            if $0.uri.hasSuffix("/manifests/1") { return .body(list, type: MediaType.dockerManifestList) }
+            if $0.uri.contains("/manifests/") { return .body(bytes, type: MediaType.dockerManifest) }
+            return sample.answer($0.uri)
+        }
+        #expect(try result.get().id == sample.id)
+        let accepted = registry.requests.first { $0.uri.contains("/manifests/") }?.headers["Accept"] ?? []
+        #expect(Set(accepted) == Set(MediaType.acceptedManifests))
+    }
+
+    @Test(arguments: [
+        (#"{"schemaVersion": 1, "fsLayers": []}"#, "schema 1"),
+        (
+            #"{"schemaVersion": 2, "config": {"mediaType": "application/vnd.cncf.helm.config.v1+json", "#
+                + #""digest": "sha256:\#(String(repeating: "0", count: 64))", "size": 2}, "layers": []}"#,
+            "artifact of type"
+        ),
+    ]) func whatIsNoImageOfTodayIsRefusedByName(_ manifest: String, _ words: String) async throws {
+        let (result, registry) = try await pull { _ in .body(Array(manifest.utf8), type: "application/json") }
+        guard case .failure(let error) = result else {
+            Issue.record("accepted")
+            return
+        }
+        #expect(error.code == .unsupportedMediaType && error.message.contains(words), "\(error)")
+        #expect(registry.requests.allSatisfy { !$0.uri.contains("/blobs/") })
+    }
+
     @Test func anUnknownImageIsNamedWithItsRemedy() async throws {
         let (result, registry) = try await pull { _ in nil }
         guard case .failure(let error) = result else { return }

@@ -1,3 +1,4 @@
+import Access
 import HTTPServing
 import Hummingbird
 import JSON
@@ -16,7 +17,9 @@ struct APIServer {
     var socket: String { directory + "/wherry.sock" }
 
     /// Runs `body` against a server that listens, and stops it.
-    static func run(_ body: @escaping @Sendable (APIServer) async throws -> Void) async throws {
+    static func run(
+        streams: PodStreams? = nil, _ body: @escaping @Sendable (APIServer) async throws -> Void
+    ) async throws {
         var template = Array("/tmp/wherry-api-XXXXXX".utf8CString)
         let made = template.withUnsafeMutableBufferPointer { $0.baseAddress.flatMap { mkdtemp($0) } }
         try #require(made != nil)
@@ -30,13 +33,14 @@ struct APIServer {
         let router = Router(context: ServingContext.self)
         HealthRoutes(notReady: { [] }, metrics: { "" }).register(on: router)
         KubernetesRoutes(
-            store: store,
+            store: store, access: try AccessControl(store: store, directory: directory),
             readLogs: { request in
                 AsyncThrowingStream { continuation in
                     continuation.yield(Array("hello from \(request.container ?? "")\n".utf8))
                     continuation.finish()
                 }
             },
+            streams: streams,
             version: ServerVersion(release: "0.0.0"),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         ).register(on: router)
@@ -75,6 +79,12 @@ struct APIServer {
         try await send(method, path, bytes: body?.serialized() ?? [], type: type, accept: accept, until: until)
     }
 
+    /// A request without a body and with headers of its own, "Name: value" each.
+    func send(_ method: String, _ path: String, headers: [String], until: String? = nil) async throws -> Answer {
+        let head = (["\(method) \(path) HTTP/1.1", "Host: x"] + headers).joined(separator: "\r\n") + "\r\n\r\n"
+        return try await send(Array(head.utf8), until: until)
+    }
+
     func send(
         _ method: String, _ path: String, bytes: [UInt8], type: String, accept: String = "application/json",
         until: String? = nil
@@ -82,11 +92,15 @@ struct APIServer {
         let head =
             "\(method) \(path) HTTP/1.1\r\nHost: x\r\nAccept: \(accept)\r\nContent-Type: \(type)\r\n"
             + "Content-Length: \(bytes.count)\r\nConnection: close\r\n\r\n"
+        return try await send(Array(head.utf8) + bytes, until: until)
+    }
+
+    private func send(_ request: [UInt8], until: String?) async throws -> Answer {
         let socketPath = socket
         // Blocking calls have no place on the pool that the server runs on.
         let received: [UInt8] = await withCheckedContinuation { continuation in
             Thread.start(name: "client") {
-                continuation.resume(returning: Self.exchange(socketPath, Array(head.utf8) + bytes, until: until))
+                continuation.resume(returning: Self.exchange(socketPath, request, until: until))
             }
         }
         return try Self.parse(received)
@@ -95,7 +109,7 @@ struct APIServer {
     private static func exchange(_ path: String, _ request: [UInt8], until: String?) -> [UInt8] {
         let client = Linux.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         defer { close(client) }
-        var timeout = timeval(tv_sec: 20, tv_usec: 0)
+        var timeout = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)

@@ -19,16 +19,16 @@ struct DiscoveryTests {
             #expect(try await server.send("GET", "/apis").json["kind"] == "APIGroupList")
             #expect(try await server.send("GET", "/api").json["versions"] == ["v1"])
             #expect(try await server.send("GET", "/apis/apps/v1").json["groupVersion"] == "apps/v1")
-            #expect(try await server.send("GET", "/apis/batch").code == 404)
+            #expect(try await server.send("GET", "/apis/nothing").code == 404)
             #expect(try await server.send("GET", "/apis/apps/v2").code == 404)
         }
     }
 
-    @Test("every stored type is served once, with scale and log where they belong")
+    @Test("every stored type is served once, with scale and a pod's streams where they belong")
     func resources() {
-        #expect(Set(ServedResource.all.map(\.type)) == Set(ResourceType.all))
+        #expect(Set(ServedResource.all.map(\.type)) == Set(ResourceType.all + RequestKind.reviews.map(\.type)))
         let parts = Dictionary(uniqueKeysWithValues: ServedResource.all.map { ($0.type, $0.parts.map(\.name)) })
-        #expect(parts[.pod] == ["log", "status"])
+        #expect(parts[.pod] == ["attach", "exec", "log", "portforward", "eviction", "status"])
         #expect(parts[.deployment] == ["scale", "status"])
         #expect(parts[.configMap] == [])
     }

@@ -69,7 +69,7 @@ private func isOpen(startTime: UInt64) -> Bool {
 }
 
 struct ProcessWatcherTests {
-    @Test(.timeLimit(.minutes(1))) func `an end is seen, also one that is long past`() async throws {
+    @Test(.timeLimit(.minutes(5))) func `an end is seen, also one that is long past`() async throws {
         let watcher = ProcessWatcher()
         let child = try ChildProcess.spawn(path: "/bin/sh", arguments: ["sh", "-c", "exec sleep 0.1"])
         await watcher.waitForExit(ofPid: child.pid, pidfd: child.pidfd)
@@ -78,7 +78,7 @@ struct ProcessWatcherTests {
         close(child.pidfd)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a cancelled wait returns`() async throws {
+    @Test(.timeLimit(.minutes(5))) func `a cancelled wait returns`() async throws {
         let watcher = ProcessWatcher()
         let child = try ChildProcess.spawn(path: "/bin/sh", arguments: ["sh", "-c", "exec sleep 100"])
         await withTaskGroup(of: Void.self) { group in
@@ -90,7 +90,7 @@ struct ProcessWatcherTests {
         close(child.pidfd)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `many processes are watched at once`() async throws {
+    @Test(.timeLimit(.minutes(5))) func `many processes are watched at once`() async throws {
         let watcher = ProcessWatcher()
         try await withThrowingTaskGroup(of: Int32?.self) { group in
             for number: Int32 in 0..<20 {
@@ -123,7 +123,7 @@ private actor Worker {
 }
 
 struct ThreadExecutorTests {
-    @Test(.timeLimit(.minutes(1))) func `an actor's jobs run on the one thread`() async {
+    @Test(.timeLimit(.minutes(5))) func `an actor's jobs run on the one thread`() async {
         let worker = Worker(ThreadExecutor(name: "test-worker"))
         let threads = await withTaskGroup(of: UInt.self) { group in
             for _ in 0..<200 { group.addTask { await worker.step() } }

@@ -2,7 +2,7 @@ import Linux
 import MQTT
 import Testing
 
-@Suite(.enabled(if: Broker.isInstalled, "needs mosquitto"), .timeLimit(.minutes(1)))
+@Suite(.enabled(if: Broker.isInstalled, "needs mosquitto"), .timeLimit(.minutes(5)))
 struct MQTTConnectionTests {
     private func configuration(_ broker: Broker, _ id: String) -> MQTTConfiguration {
         MQTTConfiguration(host: "127.0.0.1", port: broker.port, clientID: id)

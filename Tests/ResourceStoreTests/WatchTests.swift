@@ -14,7 +14,7 @@ import Testing
         return seen
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `a watch sees adds, changes and deletions in order`() async throws {
         let fixture = try await Fixture()
         let store = fixture.store
@@ -34,7 +34,7 @@ import Testing
         #expect(version(deleted.resource) > version(modified.resource))
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `a watch since a listed version misses and repeats nothing`() async throws {
         let fixture = try await Fixture()
         let store = fixture.store
@@ -48,7 +48,7 @@ import Testing
         #expect(try await take(3, stream) == ["added between", "deleted before", "added after"])
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `a watch since 0 begins with what is there`() async throws {
         let fixture = try await Fixture()
         _ = try await fixture.store.create(Fixture.pod("a"))
@@ -73,7 +73,7 @@ import Testing
         #expect(wrong?.code == 400)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `a namespace's watch sees nothing of another one`() async throws {
         let fixture = try await Fixture()
         _ = try await fixture.store.create(Fixture.namespace("other"))
@@ -83,7 +83,7 @@ import Testing
         #expect(try await take(1, stream) == ["added b"])
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `a consumer that falls behind gets 410 and not endless memory`() async throws {
         let fixture = try await Fixture()
         let stream = try await fixture.store.watch([.pod])
@@ -95,7 +95,7 @@ import Testing
         #expect(error?.code == 410)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `a bookmark comes behind the waiting events and carries the latest version`() async throws {
         let fixture = try await Fixture()
         let stream = try await fixture.store.watch([.pod])
@@ -110,7 +110,7 @@ import Testing
         #expect(bookmark.resource.type == .pod)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `closing the store and cancelling the task end a watch`() async throws {
         let fixture = try await Fixture()
         let stream = try await fixture.store.watch([.pod])
@@ -124,7 +124,7 @@ import Testing
         for try await _ in stream { Issue.record("an event of a closed store") }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `a change feed coalesces keys and never overflows`() async throws {
         let fixture = try await Fixture()
         let feed = fixture.store.changes(of: [.pod])

@@ -203,7 +203,7 @@ import Testing
         let error = try Manifest.refusal(Manifest.pod) {
             $0[at: "metadata.name"] = "Bad_Name"
             $0[at: "spec.containers[0].image"] = nil
-            $0[at: "spec.containers[0].env"] = [["name": "1A"], ["value": "x"]]
+            $0[at: "spec.containers[0].env"] = [["name": "A=1"], ["value": "x"]]
         }
         #expect(
             error?.message.hasPrefix(

@@ -13,9 +13,9 @@ import Testing
             for reference in text.split(separator: "#/components/schemas/").dropFirst() {
                 #expect(schemas[String(reference.prefix { $0 != "\"" })] != nil)
             }
-            #expect(text.utf8.count < 200_000)
+            #expect(text.utf8.count < 300_000, "\(path)")
         }
-        #expect(Schema.openAPIv3("apis/batch/v1") == nil)
+        #expect(Schema.openAPIv3("apis/nothing/v1") == nil)
     }
 
     @Test func deploymentDocumentHasWhatKubectlLooksFor() throws {
@@ -38,7 +38,7 @@ import Testing
         )
     }
 
-    @Test func descriptionsAndMergeKeysNameFieldsThatExist() {
+    @Test func descriptionsNameFieldsThatExist() {
         var names: Set<String> = []
         func collect(_ node: SchemaNode) {
             switch node {
@@ -52,9 +52,8 @@ import Testing
             default: break
             }
         }
-        for type in ResourceType.all { collect(.object(type.schema)) }
-        #expect(Set(SchemaDescriptions.table.keys) == names)
-        #expect(Set(MergeStrategy.table.keys).subtracting(names).isEmpty)
+        for type in ResourceType.modelled { collect(.object(type.schema)) }
+        #expect(Set(SchemaDescriptions.table.keys).subtracting(names).isEmpty)
     }
 
     @Test func statusErrorReadsBackFromItsStatus() throws {

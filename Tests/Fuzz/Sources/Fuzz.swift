@@ -15,12 +15,17 @@ private func parse(_ bytes: [UInt8]) {
     case "reference": _ = try? ImageReference(parsing: String(decoding: bytes, as: UTF8.self))
     case "manifest": parseManifest(bytes)
     case "object": parseObject(bytes)
+    case "protobuf": _ = try? ProtobufReader.document(bytes)
     case "head": _ = try? SignedEnvelope(parsing: bytes)
     case "quantity": _ = Quantity(String(decoding: bytes, as: UTF8.self))
     case "config": parseConfig(bytes)
     case "user": findUser(bytes)
     case "mount": parseMountOptions(bytes)
     case "seccomp": compileFilter(bytes)
+    case "bundle": readBundle(bytes)
+    case "chunked": readContents(bytes)
+    case "spdy": readSPDY(bytes)
+    case "websocket": readWebSocket(bytes)
     default: fatalError("FUZZ_TARGET \(target) is not known")
     }
 }
