@@ -18,7 +18,8 @@ run: setup-run static ## hub, broker, agent and the example, until Ctrl-C
 	@deploy/example/run.sh $(STATIC)
 
 test: setup ## every unit and integration test
-	swift test
+	swift build --build-tests
+	timeout 1800 swift test --skip-build
 
 lint:
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests

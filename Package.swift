@@ -52,7 +52,9 @@ extension Target.Dependency {
     static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
     static let logging = product(name: "Logging", package: "swift-log")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioHTTPTypes = product(name: "NIOHTTPTypes", package: "swift-nio-extras")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -72,6 +74,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0", traits: []),
@@ -149,8 +152,7 @@ let package = Package(
             "HTTPServing",
             [
                 "JSON", "Linux", .httpTypes, .hummingbird, .hummingbirdCore, .hummingbirdTLS, .logging, .nioCore,
-                .nioHTTP1,
-                .nioPosix, .nioSSL, .serviceLifecycle,
+                .nioHTTP1, .nioHTTPTypes, .nioPosix, .nioSSL, .serviceLifecycle,
             ]),
         capability(
             "KubernetesAPI",
@@ -175,7 +177,8 @@ let package = Package(
                 "FleetProtocol", "HTTPServing", "Hub",
                 "Identity", "Images", "JSON", "KubernetesAPI", "Linux", "NodeAgent", "OCI", "RegistryAPI",
                 "ResourceStore", "Resources",
-                "Telemetry", "Workloads", "YAML", .argumentParser, .asyncHTTPClient, .crypto, .httpTypes, .hummingbird,
+                "SQLite", "Telemetry", "Workloads", "YAML", .argumentParser, .asyncHTTPClient, .crypto, .httpTypes,
+                .hummingbird,
                 .logging, .nioCore, .nioHTTP1, .nioPosix, .serviceLifecycle, .unixSignals,
             ],
             swiftSettings: startSettings,
@@ -233,7 +236,7 @@ let package = Package(
             "KubernetesAPITests",
             [
                 "Access", "HTTPServing", "JSON", "KubernetesAPI", "Linux", "ResourceStore", "Resources", "Streams",
-                .hummingbird, .logging, .nioCore,
+                .httpTypes, .hummingbird, .logging, .nioCore, .nioEmbedded, .nioHTTPTypes,
             ]),
         tests(
             "RegistryAPITests",

@@ -28,6 +28,17 @@ extension Engine {
         return found.map(\.record)
     }
 
+    /// The labels of the containers that run, adopted or not.
+    public func labelsOfRunning() async throws -> [[String: String]] {
+        let runtime = runtime
+        return try await onStartLane {
+            runtime.list().compactMap { id in
+                guard let state = try? runtime.state(id), state.status == .running else { return nil }
+                return state.annotations
+            }
+        }
+    }
+
     /// Removes writable layers that belong to no container the runtime knows: leftovers of a power cut.
     public func removeOrphanedStorage(keeping isWanted: @escaping @Sendable (String) -> Bool) async throws {
         let directory = layout.containers

@@ -90,7 +90,7 @@ extension ByteStream {
     /// past this stream.
     static func takingOver(_ channel: any Channel) async throws -> ByteStream {
         // It fails when the client is gone already, which its reader will notice.
-        try? await keepAlive(channel)
+        try? await boundReceiving(channel)
         return try await channel.eventLoop.submit {
             let operations = channel.pipeline.syncOperations
             return try make(on: channel) { handler in
@@ -100,18 +100,11 @@ extension ByteStream {
         }.get()
     }
 
-    /// Bytes. What the kernel holds when a peer leaves is read at once, so it is bounded, too.
+    /// Bytes. What the kernel holds when a peer leaves is read at once, so it is bounded.
     private static let receiveBuffer: ChannelOptions.Types.SocketOption.Value = 256 << 10
 
-    /// A peer that vanished without a word is found out within some five minutes, though nothing is sent.
-    private static func keepAlive(_ channel: any Channel) async throws {
+    private static func boundReceiving(_ channel: any Channel) async throws {
         guard channel.remoteAddress?.ipAddress != nil else { return }
-        try await channel.setOption(.socketOption(.so_keepalive), value: 1).get()
-        for (option, value) in [(TCP_KEEPIDLE, 60), (TCP_KEEPINTVL, 30), (TCP_KEEPCNT, 8)] {
-            try await channel.setOption(
-                .tcpOption(.init(rawValue: option)), value: ChannelOptions.Types.SocketOption.Value(value)
-            ).get()
-        }
         try await channel.setOption(.socketOption(.so_rcvbuf), value: receiveBuffer).get()
     }
 

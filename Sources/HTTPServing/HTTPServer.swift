@@ -19,10 +19,15 @@ public import ServiceLifecycle
 public struct HTTPServer: Service {
     /// Paths on the TLS listener that need no credentials.
     public static let defaultPublicPaths: Set<String> = ["/livez", "/healthz", "/readyz", "/version"]
-    /// Open connections per listener; more wait in the kernel's queue.
-    public static let maximumConnections = 512
+    /// Open connections per listener; more wait in the kernel's queue. Streams have a lower bound of their own, so that
+    /// watchers leave room for requests.
+    public static let maximumConnections = 1_024
     /// Idle keep-alive connections are closed after this time.
     public static let idleTimeout = TimeAmount.minutes(3)
+
+    private static var connections: HTTP1Channel.Configuration {
+        .init(additionalChannelHandlers: [ConnectionUpkeep()], idleTimeout: idleTimeout)
+    }
 
     private let unixSocket: String
     private let tls: TLSListenerConfiguration?
@@ -120,7 +125,7 @@ public struct HTTPServer: Service {
     private func makeUnixService() throws -> (Opened, Run) {
         let path = unixSocket
         return try makeService(
-            .http1(configuration: .init(idleTimeout: Self.idleTimeout)), at: .unixDomainSocket(path: path),
+            .http1(configuration: Self.connections), at: .unixDomainSocket(path: path),
             listener: .unixSocket
         ) { error in
             HTTPServingError(
@@ -136,7 +141,7 @@ public struct HTTPServer: Service {
     private func makeTLSService(_ tls: TLSListenerConfiguration) throws -> (Opened, Run) {
         let address = tls.address
         let server = try HTTPServerBuilder.tls(
-            .http1(configuration: .init(idleTimeout: Self.idleTimeout)), tlsConfiguration: tls.makeTLSConfiguration())
+            .http1(configuration: Self.connections), tlsConfiguration: tls.makeTLSConfiguration())
         return try makeService(
             server, at: .hostname(address.host, port: address.port), listener: .tls
         ) { error in

@@ -24,6 +24,7 @@ public struct KubernetesRoutes: Sendable {
     let access: AccessControl
     let admitWrite: WriteGate?
     let tables: TableCatalog
+    let watches = WatchLimit()
     let logger: Logger
     private let openAPI: OpenAPIDocuments
 

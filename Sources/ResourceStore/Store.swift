@@ -49,6 +49,14 @@ public actor Store {
     /// The version of the latest change.
     public nonisolated var latestVersion: String { String(broadcast.latest) }
 
+    // MARK: Damage
+
+    /// Whether committed objects were lost to damage, and nobody has looked yet for what can be found again elsewhere.
+    public func missesObjects() throws -> Bool { try state.missesObjects }
+
+    /// Says that what could be found again was written.
+    public func foundLostObjects() throws { try state.foundLostObjects() }
+
     // MARK: Reading
 
     /// The object, or 404.

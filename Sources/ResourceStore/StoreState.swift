@@ -37,7 +37,7 @@ final class StoreState {
         reserve = DiskReserve(path: database.path + ".reserve")
         reserveIsFilled = reserve.fill()
         snapshotUptime = environment.uptime()
-        if recovery.lostContent { try skipLostVersions() }
+        if try connection.unsettledLoss() & Loss.versions != 0 { try skipLostVersions() }
         try load()
     }
 
@@ -63,12 +63,26 @@ final class StoreState {
         }
     }
 
+    /// What a loss of content asks for.
+    private enum Loss {
+        static let versions: Int64 = 1
+        static let objects: Int64 = 2
+    }
+
     /// After a restore the versions given out since the snapshot are unknown: jump far past them.
     private func skipLostVersions() throws {
-        try openConnection.execute(
-            "UPDATE meta SET value = max(value, ?) + 1000000000 WHERE key = 'reserved'",
-            [.integer(environment.now() > 0 ? environment.now() : 0)])
+        let now = max(environment.now(), 0)
+        try openConnection.transaction {
+            try openConnection.execute(
+                "UPDATE meta SET value = max(value, ?) + 1000000000 WHERE key = 'reserved'", [.integer(now)])
+            try openConnection.settleLoss(Loss.versions)
+        }
     }
+
+    /// Whether content was lost, and ``foundLostObjects()`` was not called since.
+    var missesObjects: Bool { get throws { try connection().unsettledLoss() & Loss.objects != 0 } }
+
+    func foundLostObjects() throws { try connection().settleLoss(Loss.objects) }
 
     func nextVersion() throws -> Int64 {
         let next = versions.current + 1

@@ -22,6 +22,8 @@ public final class Connection {
     /// True after a failed sync: the kernel may have dropped dirty pages, so nothing read or written here can be
     /// trusted any more. Open the file anew.
     public internal(set) var isDead = false
+    /// A file that is there while the database is open; a proper close removes it.
+    var marker: String?
 
     /// Opens the file, creating it with mode 0600 when it is missing, and sets the profile.
     ///
@@ -67,13 +69,16 @@ public final class Connection {
     public func close() {
         for statement in cache.values { sqlite3_finalize(statement.pointer) }
         cache = [:]
-        if let handle { sqlite3_close_v2(handle) }
-        handle = nil
+        guard let handle else { return }
+        let wasClosed = sqlite3_close_v2(handle) == SQLITE_OK
+        self.handle = nil
+        if let marker, wasClosed { DatabaseFiles.remove(marker) }
     }
 
     /// Closes without folding the log into a file that is damaged: both stay as they were found.
     func abandon() {
         if let handle { _ = csqlite_keep_log_on_close(handle) }
+        marker = nil
         close()
     }
 

@@ -76,6 +76,16 @@ enum DatabaseFiles {
         }
     }
 
+    /// The first bytes; fewer when there are no more.
+    static func beginning(_ path: String, count: Int) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return [] }
+        defer { close(descriptor) }
+        return [UInt8](unsafeUninitializedCapacity: count) { buffer, length in
+            length = max(0, readBytes(descriptor, buffer.baseAddress, count))
+        }
+    }
+
     /// Copies durably: the target appears whole under its name or not at all.
     static func copy(_ source: String, to target: String) throws(SQLiteError) {
         let temporary = target + ".restoring"

@@ -26,6 +26,28 @@ public struct Migrator: Sendable {
     ///
     /// Throws `.newerSchema` when the database holds a step that this program does not know.
     public func run(on connection: Connection) throws {
+        let plan = try plan(for: connection)
+        guard plan.isNew || !plan.missing.isEmpty else { return }
+        try connection.transaction {
+            if plan.isNew {
+                try connection.execute("CREATE TABLE migrations (id INTEGER PRIMARY KEY)")
+                try connection.execute("PRAGMA user_version=\(Self.format)")
+            }
+            for migration in plan.missing {
+                try connection.execute(script: migration.sql)
+                try connection.execute("INSERT INTO migrations (id) VALUES (?)", [.integer(Int64(migration.id))])
+            }
+        }
+    }
+
+    struct Plan {
+        /// Nothing was ever made in it.
+        let isNew: Bool
+        let missing: [Migration]
+    }
+
+    /// What ``run(on:)`` would do. Throws `.newerSchema` as it does.
+    func plan(for connection: Connection) throws -> Plan {
         let found = try connection.first("PRAGMA user_version") { $0.integer(0) } ?? 0
         guard found <= Self.format else { throw newer(connection.path, "format \(found)") }
         let applied = found == 0 ? [] : try connection.query("SELECT id FROM migrations") { Int($0.integer(0)) }
@@ -33,18 +55,7 @@ public struct Migrator: Sendable {
         if let unknown = applied.filter({ !known.contains($0) }).min() {
             throw newer(connection.path, "schema step \(unknown)")
         }
-        let missing = migrations.filter { !applied.contains($0.id) }
-        guard found == 0 || !missing.isEmpty else { return }
-        try connection.transaction {
-            if found == 0 {
-                try connection.execute("CREATE TABLE migrations (id INTEGER PRIMARY KEY)")
-                try connection.execute("PRAGMA user_version=\(Self.format)")
-            }
-            for migration in missing {
-                try connection.execute(script: migration.sql)
-                try connection.execute("INSERT INTO migrations (id) VALUES (?)", [.integer(Int64(migration.id))])
-            }
-        }
+        return Plan(isNew: found == 0, missing: migrations.filter { !applied.contains($0.id) })
     }
 
     private func newer(_ path: String, _ what: String) -> SQLiteError {

@@ -1,14 +1,39 @@
+import Linux
 import Logging
+import SQLite
 import ServiceLifecycle
 import Telemetry
 import UnixSignals
 
 /// Runs a daemon's services until SIGTERM or SIGINT, or until one of them fails.
 enum Daemon {
+    /// Connections, watched processes and pulls each take some; the usual soft limit is 1,024.
+    private static let openFiles: rlim_t = 16_384
+
     static func run(_ services: [any Service], logger: Logger) async throws {
+        allowOpenFiles()
         var configuration = ServiceGroupConfiguration(
             services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(15)
         try await ServiceGroup(configuration: configuration).run()
+    }
+
+    /// As far as the hard limit allows.
+    private static func allowOpenFiles() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < openFiles else {
+            return
+        }
+        limit.rlim_cur = min(limit.rlim_max, openFiles)
+        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
+    /// Says what opening the store had to do.
+    static func report(_ recovery: Recovery, logger: Logger) {
+        switch recovery {
+        case .clean: break
+        case .verified: logger.info("\(recovery)")
+        case .logLost, .restored, .startedEmpty: logger.critical("\(recovery)")
+        }
     }
 }

@@ -7,6 +7,7 @@ import Images
 import JSON
 import ResourceStore
 import Resources
+import SQLite
 import Telemetry
 
 /// What both daemons serve beside their APIs.
@@ -75,6 +76,16 @@ struct DaemonMetrics: Sendable {
             labels: ["listener"])
         ProcessMetrics.register(in: registry)
         registry.collect { [await Self.objects(in: store)] }
+        let lost = store.recovery.lostContent
+        registry.collect {
+            [
+                MetricFamily(
+                    "wherry_store_restored", .gauge,
+                    help:
+                        "Whether this start found the store damaged and took its place from a snapshot, or from nothing.",
+                    value: lost ? 1 : 0)
+            ]
+        }
     }
 
     /// What the image store found, mended and freed.

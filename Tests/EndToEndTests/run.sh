@@ -8,5 +8,5 @@ cd "$(dirname "$0")"
 # Debian's pytest, where there is one: `make setup` installs it.
 python=/usr/bin/python3
 "$python" -c 'import pytest' 2>/dev/null || python=python3
-export WHERRY_BINARY=$binary PYTHONDONTWRITEBYTECODE=1
-exec "$python" -m pytest -p no:cacheprovider -x --durations=10 -q -rs "$@" .
+export WHERRY_BINARY=$binary PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$PWD/..${PYTHONPATH:+:$PYTHONPATH}"
+exec "$python" -m pytest -p no:cacheprovider -p deadline -x --durations=10 -q -rs "$@" .

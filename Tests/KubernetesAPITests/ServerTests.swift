@@ -239,3 +239,17 @@ struct ServerTests {
         }
     }
 }
+
+@Suite("Watches at once")
+struct WatchLimitTests {
+    @Test("one more than the limit is refused, and let in when another ends")
+    func limit() throws {
+        let limit = WatchLimit(2)
+        var places = [try limit.take(), try limit.take()]
+        let error = #expect(throws: StatusError.self) { try limit.take() }
+        #expect(error?.code == 429 && error?.details?.retryAfterSeconds == 5)
+        places.removeLast()
+        places.append(try limit.take())
+        #expect(throws: StatusError.self) { try limit.take() }
+    }
+}

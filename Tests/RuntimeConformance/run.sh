@@ -18,7 +18,7 @@ done
 # Debian's pytest, where there is one: `make setup` installs it.
 python=/usr/bin/python3
 "$python" -c 'import pytest' 2>/dev/null || python=python3
-export PYTHONDONTWRITEBYTECODE=1
+export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$here/..${PYTHONPATH:+:$PYTHONPATH}"
 
 layout() { # what this machine has: v1, hybrid or v2
     if [[ $(stat -fc %T /sys/fs/cgroup) == cgroup2fs ]]; then echo v2
@@ -65,7 +65,7 @@ for runtime in "${runtimes[@]}"; do
         echo "== $name, $view"
         log=$(mktemp /tmp/conformance.XXXXXX)
         status=0
-        in_view "$view" "$python" -m pytest -p no:cacheprovider -q -rsfE "$@" 2>&1 | tee "$log" || status=$?
+        in_view "$view" "$python" -m pytest -p no:cacheprovider -p deadline -q -rsfE "$@" 2>&1 | tee "$log" || status=$?
         summary+=("$(printf '%-8s %-7s %s' "$name" "$view" "$(tail -n 1 "$log" | tr -d =)")")
         rm -f "$log"
         ((status == 0)) || failed=1

@@ -275,6 +275,72 @@ private func add(_ value: String, _ connection: Connection) throws {
         #expect(!folder.read("a.db.damaged-1-wal").isEmpty)
     }
 
+    @Test func `damage after a proper stop is found`() throws {
+        let (connection, _) = try database.open()
+        try connection.transaction {
+            for index in 0..<400 { try add("value \(index) " + String(repeating: "x", count: 200), connection) }
+        }
+        connection.close()
+        var bytes = folder.read("a.db")
+        for index in 4096 * 6..<4096 * 8 { bytes[index] = 0 }
+        folder.write(bytes, to: "a.db")
+        #expect(try database.open().recovery.lostContent)
+    }
+
+    @Test(arguments: [[], [UInt8](repeating: 0, count: 9_000)])
+    func `a log that is missing or no log is a loss, and the file stays`(log: [UInt8]) throws {
+        let (connection, _) = try database.open()
+        try add("a", connection)
+        try connection.checkpoint()
+        try add("b", connection)
+        crash(connection)
+        if log.isEmpty { unlink(folder.path + "/a.db-wal") } else { folder.write(log, to: "a.db-wal") }
+        let reopened = try database.open()
+        #expect(reopened.recovery == .logLost)
+        #expect(try values(reopened.connection) == ["a"])
+        #expect(try reopened.connection.unsettledLoss() != 0)
+    }
+
+    @Test func `a loss stays marked, bit by bit, until it is settled`() throws {
+        let first = try database.open().connection
+        #expect(try first.unsettledLoss() == 0)
+        first.close()
+        folder.write([UInt8](repeating: 7, count: 20_000), to: "a.db")
+        let second = try database.open().connection
+        try second.settleLoss(1)
+        #expect(try second.unsettledLoss() & 3 == 2)
+        second.close()
+        #expect(try database.open().connection.unsettledLoss() & 3 == 2)
+    }
+
+    @Test func `a file that is gone beside a set that stands aside is a loss`() throws {
+        try database.open().connection.close()
+        folder.write([UInt8](repeating: 7, count: 20_000), to: "a.db")
+        try database.open().connection.close()
+        unlink(folder.path + "/a.db")
+        #expect(try database.open().recovery.lostContent)
+    }
+
+    @Test func `an older program goes back to what was there before the newer one`() throws {
+        let old = try database.open().connection
+        try add("a", old)
+        old.close()
+        let newer = Database(path: database.path, migrations: schema + [Migration(id: 7, sql: "CREATE TABLE u (x)")])
+        let new = try newer.open().connection
+        try add("b", new)
+        _ = try Snapshots(of: database.path).take(from: new)
+        new.close()
+        let back = try database.open()
+        guard case .restored(_, let damaged, let reason) = back.recovery else {
+            Issue.record("recovery was \(back.recovery)")
+            return
+        }
+        #expect(reason.contains("newer Wherry"))
+        #expect(try values(back.connection) == ["a"])
+        let aside = try Connection(path: damaged)
+        #expect(try values(aside) == ["a", "b"])
+    }
+
     @Test func `only two snapshots are kept`() throws {
         let (connection, _) = try database.open()
         for _ in 0..<4 { _ = try Snapshots(of: folder.path + "/a.db").take(from: connection) }

@@ -6,6 +6,7 @@ import Linux
 import NIOCore
 import ResourceStore
 import Resources
+import Synchronization
 
 extension KubernetesRoutes {
     /// A watch ends by itself after this time when the client sets none; clients then watch again.
@@ -33,6 +34,7 @@ extension KubernetesRoutes {
         let bookmarks = try query.flag("allowWatchBookmarks")
         let sendInitial = try query.flag("sendInitialEvents")
         let since = query.text("resourceVersion") ?? "0"
+        let place = try watches.take()
         let stream: WatchStream
         do {
             stream = try await store.watch([type], namespace: namespace, since: sendInitial ? "0" : since)
@@ -47,6 +49,7 @@ extension KubernetesRoutes {
             status: .ok, headers: [.contentType: "application/json"],
             body: .stream(for: request) { writer in
                 await Self.run(stream, lines, writer, timeout: timeout, bookmarks: bookmarks)
+                withExtendedLifetime(place) {}
             })
     }
 
@@ -80,6 +83,42 @@ extension KubernetesRoutes {
             stream.finish()
             group.cancelAll()
         }
+    }
+}
+
+/// How many watches run at once: a client that opens more and more of them, and forgets them, leaves the others room.
+final class WatchLimit: Sendable {
+    private let limit: Int
+    private let running = Mutex(0)
+
+    init(_ limit: Int = 512) {
+        self.limit = limit
+    }
+
+    /// A watch runs as long as its place lives.
+    final class Place: Sendable {
+        private let owner: WatchLimit
+
+        fileprivate init(_ owner: WatchLimit) {
+            self.owner = owner
+        }
+
+        deinit { owner.running.withLock { $0 -= 1 } }
+    }
+
+    /// - Throws: 429.
+    func take() throws(StatusError) -> Place {
+        let isTaken = running.withLock { running in
+            guard running < limit else { return false }
+            running += 1
+            return true
+        }
+        guard isTaken else {
+            throw .tooManyRequests(
+                "\(limit) watches are open already, and no more are served at once; close some, or try again later",
+                retryAfterSeconds: 5)
+        }
+        return Place(self)
     }
 }
 

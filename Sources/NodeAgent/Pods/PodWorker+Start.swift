@@ -141,6 +141,7 @@ extension PodWorker {
         request.usesHostPID = pod.spec.hostPID == true
         request.usesHostIPC = pod.spec.hostIPC == true
         request.labels[ContainerLabels.imageReference] = imageReference(image)
+        request.labels[ContainerLabels.pod] = LostPods.label(resource)
         request.imageID = "\(image.id)"
         return request
     }

@@ -49,6 +49,7 @@ struct AgentCommand: AsyncParsableCommand {
 
         let store = try Store(
             path: "\(directories.data)/state.db", migrations: HubLink.migrations + BundleInstaller.migrations)
+        Daemon.report(store.recovery, logger: logger)
         let recorder = EventRecorder(store: store, component: "wherry", host: name)
         let images = try ImageStore(
             root: directories.data, settings: imageOptions.settings(for: directories.data), logger: logger)
@@ -109,6 +110,7 @@ struct AgentCommand: AsyncParsableCommand {
             logger: logger)
 
         try await DefaultNamespaces.ensure(in: store)
+        try await node.restoreLostPods()
         do { try await DefaultRoles.ensure(in: store) } catch {
             // A full disk must not keep a daemon down: its administrators need no role, and the next start makes them.
             logger.error("the default roles cannot be stored", metadata: ["error": "\(error)"])

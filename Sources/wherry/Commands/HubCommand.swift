@@ -50,6 +50,7 @@ struct HubCommand: AsyncParsableCommand {
         let claim = try RunDirectoryClaim(path: directories.run)
         let store = try Store(
             path: "\(directories.data)/state.db", migrations: FleetHub.migrations, holdsMirrors: true)
+        Daemon.report(store.recovery, logger: logger)
         let recorder = EventRecorder(store: store, component: "wherry-hub")
         let hub = try await FleetHub(
             configuration: try configuration(directories), store: store, recorder: recorder, logger: logger)

@@ -1,0 +1,235 @@
+"""A store that is damaged in every way flash has: the daemon comes up with the last good state and says so; what runs, runs on."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from harness import SLEEP, Agent, deployment, import_busybox, pod, wait_for
+
+
+def checksum(path: Path) -> str:
+    """FNV-1a, 64 bits: what a snapshot's name ends with."""
+    value = 0xcbf29ce484222325
+    for byte in path.read_bytes():
+        value = (value ^ byte) * 0x100000001b3 & 0xffffffffffffffff
+    return f"{value:016x}"
+
+
+class Device:
+    """An agent with a pod that its newest snapshot knows, and pods that came later."""
+
+    def __init__(self, place: Path, images: Path):
+        self.place = place
+        self.agent = Agent(place / "a", "--node-name", "dev1")
+        self.agent.data.mkdir(parents=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m", "wherry-damage", self.agent.data], check=True)
+        self.agent.start()
+        import_busybox(self.agent, images)
+        self.agent.apply(pod("early", SLEEP))
+        wait_for(lambda: self.agent.running("early"), "early runs")
+        self.agent.stop()
+        self.snapshot()
+        self.agent.start()
+        self.agent.kubectl("create", "namespace", "site")
+        self.agent.kubectl("apply", "-n", "site", "-f", "-", input=json.dumps(pod("other", SLEEP)))
+        self.agent.apply(deployment("late", 2, SLEEP))
+        wait_for(lambda: self.agent.running("other", "site"), "other runs")
+        wait_for(lambda: all(self.agent.running(p["metadata"]["name"]) for p in self.late()) and len(self.late()) == 2, "late runs")
+        self.pids = self.agent.container_pids()
+        assert len(self.pids) == 4
+
+    def late(self):
+        return self.agent.pods("app=late")
+
+    @property
+    def state(self) -> Path:
+        return self.agent.data / "state.db"
+
+    def snapshot(self):
+        copy = self.place / "copy.db"
+        copy.unlink(missing_ok=True)
+        with sqlite3.connect(self.state) as connection:
+            connection.execute("VACUUM INTO ?", (str(copy),))
+        connection.close()
+        shutil.copy(copy, f"{self.state}.snapshot-1-{checksum(copy)}")
+
+    def sql(self, *statements: str):
+        connection = sqlite3.connect(self.state)
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+        connection.close()
+
+    def cut(self):
+        """The power goes, as far as the daemon is concerned."""
+        self.agent.kill()
+        self.agent.log.write_text("")
+
+    def back(self) -> str:
+        """Starts again; gives what the log says about the store. Everything that ran must be there, untouched."""
+        self.agent.start()
+        wait_for(lambda: self.agent.running("early") and self.agent.running("other", "site") and len(self.late()) == 2
+                 and all(self.agent.running(p["metadata"]["name"]) for p in self.late()), "all is known again")
+        # More than one pass of what removes leftovers.
+        self.agent.kubectl("create", "configmap", f"after-{os.urandom(4).hex()}")
+        assert self.agent.container_pids() == self.pids
+        for pid in self.pids.values():
+            os.kill(pid, 0)
+        return "\n".join(line for line in self.agent.log.read_text().splitlines() if "database" in line)
+
+    def close(self):
+        self.agent.remove_everything()
+        subprocess.run(["umount", "-l", self.agent.data], check=False)
+        shutil.rmtree(self.place, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def device(images):
+    device = Device(Path(tempfile.mkdtemp(prefix="w-", dir="/tmp")), images)
+    yield device
+    device.close()
+
+
+def overwrite(path: Path, offset: int, data: bytes):
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+def folded(device) -> Path:
+    """The file with all that the log held, which could mend it."""
+    device.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    return device.state
+
+
+def zeroed_pages(device):
+    folded(device)
+    size = device.state.stat().st_size
+    overwrite(device.state, size // 8192 * 4096, b"\0" * 8192)
+
+
+DAMAGES = {
+    "truncated": lambda d: os.truncate(d.state, d.state.stat().st_size // 2 // 4096 * 4096 + 100),
+    "cut to nothing": lambda d: os.truncate(d.state, 0),
+    "zeroed pages": zeroed_pages,
+    "header of something else": lambda d: overwrite(folded(d), 0, b"\x7fELF" + b"\xa5" * 96),
+    "noise": lambda d: d.state.write_bytes(os.urandom(200_000)),
+    "missing": lambda d: d.state.unlink(),
+    "newer schema": lambda d: d.sql("INSERT INTO migrations (id) VALUES (9999)"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_store_is_replaced_by_its_snapshot_and_what_runs_is_found_again(device, damage):
+    device.cut()
+    DAMAGES[damage](device)
+    said = device.back()
+    assert '"level":"critical"' in said.replace(" ", "") or "critical" in said.lower(), said
+    assert "was set aside as" in said and ".snapshot-1-" in said, said
+    metrics = device.agent.get("/metrics")[1].decode()
+    assert "wherry_store_restored 1" in metrics
+    assert any(e["reason"] == "Recovered" for e in device.agent.events("other", "site"))
+    assert list(device.agent.data.glob("state.db.damaged-*")), "nothing is thrown away"
+
+
+def test_found_pods_go_on_as_pods_do(device):
+    """They are supervised, and their owner takes them in when it comes back."""
+    before = {p["metadata"]["uid"] for p in device.late()}
+    assert not any("ownerReferences" in p["metadata"] for p in device.late())
+    device.agent.apply(deployment("late", 2, SLEEP))
+    wait_for(lambda: device.agent.json("/apis/apps/v1/namespaces/default/deployments/late")["status"].get("readyReplicas") == 2,
+             "the deployment has its pods")
+    assert {p["metadata"]["uid"] for p in device.late()} == before
+    assert all(p["metadata"]["ownerReferences"][0]["kind"] == "ReplicaSet" for p in device.late())
+    assert device.agent.container_pids() == device.pids
+
+
+@pytest.mark.parametrize("damage", ["missing", "zeroed"])
+def test_without_its_log_the_store_lacks_the_last_changes_only(device, damage):
+    # What the log holds when the power goes is what came since the last checkpoint.
+    device.cut()
+    log = Path(f"{device.state}-wal")
+    if damage == "missing":
+        log.unlink()
+    else:
+        log.write_bytes(b"\0" * max(log.stat().st_size, 8192))
+    said = device.back()
+    assert "log was missing or damaged" in said and "critical" in said.lower(), said
+
+
+def test_an_older_schema_is_brought_up_and_leaves_a_way_back(device):
+    before = device.agent.kubectl("get", "pods", "-A", "--no-headers", "-o", "name").stdout
+    device.agent.stop()
+    device.agent.log.write_text("")
+    connection = sqlite3.connect(device.state)
+    newest = connection.execute("SELECT max(id) FROM migrations").fetchone()[0]
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    connection.close()
+    assert newest >= 200 and "objects" in tables
+    # The newest step is one of the bundles' tables.
+    dropped = [table for table in tables if "bundle" in table or "receipt" in table]
+    assert dropped, tables
+    device.sql(*[f"DROP TABLE {table}" for table in dropped], f"DELETE FROM migrations WHERE id = {newest}")
+    snapshots = set(device.agent.data.glob("state.db.snapshot-*"))
+    assert device.back() == ""
+    assert device.agent.kubectl("get", "pods", "-A", "--no-headers", "-o", "name").stdout == before
+    assert set(device.agent.data.glob("state.db.snapshot-*")) - snapshots, "a snapshot from before"
+
+
+def test_a_full_disk_keeps_the_daemon_up(device):
+    device.cut()
+    filler = device.agent.data / "filler"
+    with open(filler, "wb", buffering=0) as file:
+        try:
+            while file.write(b"x" * 65536):
+                pass
+        except OSError:
+            pass
+    try:
+        device.agent.start()
+        wait_for(lambda: device.agent.running("early"), "it knows its pods")
+        done = device.agent.kubectl("create", "configmap", "big", "--from-literal=a=" + "x" * 100_000, check=False)
+        assert done.returncode == 1 and "disk" in done.stderr.lower(), done.stderr
+        assert device.agent.container_pids() == device.pids
+        # What frees space works.
+        device.agent.kubectl("delete", "pod", "other", "-n", "site", "--now")
+    finally:
+        filler.unlink()
+    device.pids = {name: pid for name, pid in device.agent.container_pids().items()}
+    assert len(device.pids) == 3
+    device.agent.kubectl("create", "configmap", "big", "--from-literal=a=1")
+    device.agent.kubectl("apply", "-n", "site", "-f", "-", input=json.dumps(pod("other", SLEEP)))
+    wait_for(lambda: device.agent.running("other", "site"), "other runs again")
+    device.pids = device.agent.container_pids()
+
+
+def test_a_read_only_store_is_said_to_be_one_and_what_runs_runs_on(device):
+    device.agent.stop()
+    device.agent.log.write_text("")
+    subprocess.run(["mount", "-o", "remount,ro", device.agent.data], check=True)
+    try:
+        device.agent.start(ready=False)
+        assert device.agent.process.wait(30) != 0
+        assert "read-only" in device.agent.tail().lower(), device.agent.tail()
+        for pid in device.pids.values():
+            os.kill(pid, 0)
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", device.agent.data], check=True)
+    device.back()
+
+
+def test_with_nothing_left_of_the_store_what_runs_is_found(device):
+    device.cut()
+    for path in device.agent.data.glob("state.db*"):
+        path.unlink()
+    device.state.write_bytes(os.urandom(100_000))
+    said = device.back()
+    assert "no snapshot was usable" in said and "started empty" in said, said
+    device.agent.kill(signal.SIGTERM)
