@@ -70,9 +70,10 @@ public final class Connection {
         for statement in cache.values { sqlite3_finalize(statement.pointer) }
         cache = [:]
         guard let handle else { return }
-        let wasClosed = sqlite3_close_v2(handle) == SQLITE_OK
+        // First: a cut between leaves a log without a marker, which is read, and not a marker whose log seems lost.
+        if let marker { DatabaseFiles.remove(marker) }
+        sqlite3_close_v2(handle)
         self.handle = nil
-        if let marker, wasClosed { DatabaseFiles.remove(marker) }
     }
 
     /// Closes without folding the log into a file that is damaged: both stay as they were found.

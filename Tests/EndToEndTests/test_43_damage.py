@@ -32,18 +32,21 @@ class Device:
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m", "wherry-damage", self.agent.data], check=True)
         self.agent.start()
         import_busybox(self.agent, images)
-        self.agent.apply(pod("early", SLEEP))
-        wait_for(lambda: self.agent.running("early"), "early runs")
+        self.agent.apply([pod("early", SLEEP), pod("renewed", SLEEP)])
+        wait_for(lambda: self.agent.running("early") and self.agent.running("renewed"), "both run")
         self.agent.stop()
         self.snapshot()
         self.agent.start()
+        self.agent.kubectl("delete", "pod", "renewed", "--now")
+        self.agent.apply(pod("renewed", SLEEP))
+        self.renewed = wait_for(lambda: self.agent.running("renewed"), "the new one of the same name runs")["metadata"]["uid"]
         self.agent.kubectl("create", "namespace", "site")
         self.agent.kubectl("apply", "-n", "site", "-f", "-", input=json.dumps(pod("other", SLEEP)))
         self.agent.apply(deployment("late", 2, SLEEP))
         wait_for(lambda: self.agent.running("other", "site"), "other runs")
         wait_for(lambda: all(self.agent.running(p["metadata"]["name"]) for p in self.late()) and len(self.late()) == 2, "late runs")
         self.pids = self.agent.container_pids()
-        assert len(self.pids) == 4
+        assert len(self.pids) == 5
 
     def late(self):
         return self.agent.pods("app=late")
@@ -80,6 +83,7 @@ class Device:
         # More than one pass of what removes leftovers.
         self.agent.kubectl("create", "configmap", f"after-{os.urandom(4).hex()}")
         assert self.agent.container_pids() == self.pids
+        assert self.agent.running("renewed")["metadata"]["uid"] == self.renewed, "what runs, not what the snapshot knew"
         for pid in self.pids.values():
             os.kill(pid, 0)
         return "\n".join(line for line in self.agent.log.read_text().splitlines() if "database" in line)
@@ -203,7 +207,7 @@ def test_a_full_disk_keeps_the_daemon_up(device):
     finally:
         filler.unlink()
     device.pids = {name: pid for name, pid in device.agent.container_pids().items()}
-    assert len(device.pids) == 3
+    assert len(device.pids) == 4
     device.agent.kubectl("create", "configmap", "big", "--from-literal=a=1")
     device.agent.kubectl("apply", "-n", "site", "-f", "-", input=json.dumps(pod("other", SLEEP)))
     wait_for(lambda: device.agent.running("other", "site"), "other runs again")

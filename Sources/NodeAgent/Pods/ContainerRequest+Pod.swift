@@ -124,8 +124,6 @@ enum ContainerLabels {
     static let container = "io.kubernetes.container.name"
     static let attempt = "io.kubernetes.container.restartCount"
     static let specHash = "io.kubernetes.container.hash"
-    /// The pod as it was stored, without its status: should the store be lost, what runs is found again by it.
-    static let pod = "dev.wherry.pod"
     /// The image as the status shows it: by digest of where it came from.
     static let imageReference = "dev.wherry.image.reference"
 }

@@ -8,26 +8,34 @@ import Resources
 /// The pods whose containers run while the store, damaged and restored, knows nothing of them: what runs is not stopped
 /// for it, and is a pod like others again.
 enum LostPods {
-    static func label(_ pod: Resource) -> String {
+    /// The pod without what the store and the agent write.
+    static func manifest(of pod: Resource) -> [UInt8] {
         var value = pod.value
         value["status"] = nil
         for field in ["managedFields", "resourceVersion"] { value[path: "metadata", field] = nil }
-        return String(decoding: value.serialized(), as: UTF8.self)
+        return value.serialized()
     }
 
     /// Writes the missing pods, and the namespaces they need, and says which they were.
     ///
     /// A pod keeps the owners that are there. One without goes on by itself until its owner comes back, from the hub or by
     /// hand, and takes it in by its labels.
-    static func restore(from labels: [[String: String]], to store: Store, logger: Logger) async throws -> [Resource] {
+    ///
+    /// - Parameters:
+    ///   - lost: uids of pods that have a container that runs, and that the store does not know.
+    ///   - running: uids of all that have one.
+    static func restore(
+        _ lost: Set<String>, beside running: Set<String>, from volumes: PodVolumes, to store: Store, logger: Logger
+    ) async throws -> [Resource] {
         var found: [Resource] = []
-        var seen: Set<String> = []
-        for text in labels.compactMap({ $0[ContainerLabels.pod] }) {
-            guard let value = try? JSONValue(parsing: Array(text.utf8)) else { continue }
+        for uid in lost.sorted() {
+            guard let value = volumes.manifest(of: uid).flatMap({ try? JSONValue(parsing: $0) }) else {
+                logger.error("a pod runs and is not known, and what it was is not kept", metadata: ["uid": "\(uid)"])
+                continue
+            }
             let pod = Resource(value: value, type: .pod)
-            guard !pod.uid.isEmpty, seen.insert(pod.uid).inserted else { continue }
             do {
-                let restored = try await store.transaction { try restore(pod, in: $0) }
+                let restored = try await store.transaction { try restore(pod, in: $0, running: running) }
                 if let restored { found.append(restored) }
             } catch {
                 logger.error(
@@ -38,8 +46,14 @@ enum LostPods {
         return found
     }
 
-    private static func restore(_ lost: Resource, in transaction: StoreTransaction) throws -> Resource? {
-        guard try transaction.find(lost.key) == nil else { return nil }
+    private static func restore(
+        _ lost: Resource, in transaction: StoreTransaction, running: Set<String>
+    ) throws -> Resource? {
+        if let present = try transaction.find(lost.key) {
+            // Its predecessor of the same name, as the snapshot had it, does not run any more.
+            guard present.uid != lost.uid, !running.contains(present.uid) else { return nil }
+            _ = try transaction.delete(lost.key, DeleteOptions(gracePeriodSeconds: 0))
+        }
         let namespace = Resource(value: ["metadata": ["name": .string(lost.namespace ?? "default")]], type: .namespace)
         if try transaction.find(namespace.key) == nil { _ = try transaction.create(namespace) }
         var pod = lost
@@ -64,8 +78,11 @@ extension Agent {
     /// After damage to the store: finds again the pods that run. To be called before anything acts on the store's content.
     public func restoreLostPods() async throws {
         guard try await context.store.missesObjects() else { return }
-        let labels = try await context.engine.labelsOfRunning()
-        let found = try await LostPods.restore(from: labels, to: context.store, logger: context.logger)
+        let running = Set(try await context.engine.labelsOfRunning().compactMap { $0[ContainerLabels.podUID] })
+        let known = Set(try await context.store.list(.pod).items.map(\.uid))
+        let found = try await LostPods.restore(
+            running.subtracting(known), beside: running, from: context.volumes, to: context.store,
+            logger: context.logger)
         try await context.store.foundLostObjects()
         for pod in found {
             let message = "The store was damaged and had lost this pod; it is here again because its containers run"

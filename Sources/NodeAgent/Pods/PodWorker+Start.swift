@@ -133,6 +133,7 @@ extension PodWorker {
             throw ConfigurationError(message: "image \"\(container.image ?? "")\" is gone from the image store")
         }
         let configuration = try await ConfigurationSnapshot.load(for: pod, from: context.store)
+        await keepManifest()
         let blueprint = ContainerBlueprint(
             pod: pod, container: container, attempt: attempt, configuration: configuration, facts: await facts(),
             nodeCapacity: await context.node.capacity, imageConfig: image.config, layers: image.layerDirectories,
@@ -141,9 +142,19 @@ extension PodWorker {
         request.usesHostPID = pod.spec.hostPID == true
         request.usesHostIPC = pod.spec.hostIPC == true
         request.labels[ContainerLabels.imageReference] = imageReference(image)
-        request.labels[ContainerLabels.pod] = LostPods.label(resource)
         request.imageID = "\(image.id)"
         return request
+    }
+
+    /// Beside what runs, so that it is found again by it should the store be lost.
+    private func keepManifest() async {
+        let (manifest, volumes, uid) = (LostPods.manifest(of: resource), context.volumes, uid)
+        do {
+            try await context.volumeLane.run { try volumes.keep(manifest: manifest, of: uid) }
+        } catch {
+            context.logger.warning(
+                "the pod's manifest can't be kept", metadata: ["pod": "\(key)", "error": "\(error)"])
+        }
     }
 
     private func started(_ request: ContainerRequest, at time: String) -> ContainerStart {

@@ -92,6 +92,18 @@ struct PodVolumes: Sendable {
         return wherry_mount_id(AT_FDCWD, path, 0) != wherry_mount_id(AT_FDCWD, parent, 0)
     }
 
+    private func manifestPath(_ uid: String) -> String { runPath(uid) + "/pod.json" }
+
+    /// Keeps the pod as it was stored, as long as its containers can run: not beyond a reboot.
+    func keep(manifest: [UInt8], of uid: String) throws(SystemError) {
+        let path = manifestPath(uid)
+        if (try? Files.read(path)) == manifest { return }
+        try Files.makeDirectories(runPath(uid))
+        try Files.writeAtomically(manifest, to: path, durable: false)
+    }
+
+    func manifest(of uid: String) -> [UInt8]? { try? Files.read(manifestPath(uid)) }
+
     /// Unmounts and removes what a pod had; with `data`, also what survives reboots.
     func remove(_ uid: String, data: Bool) throws(SystemError) {
         try unmountMemory(uid)
