@@ -482,6 +482,12 @@ void wherry_malloc_trim(void) {
     malloc_trim(0);
 #endif
 }
+void wherry_release_main_stack(void) {
+    const uintptr_t page = 4096, depth = 64 * 1024;
+    // Below what this frame and its red zone need.
+    uintptr_t end = ((uintptr_t)__builtin_frame_address(0) - 512) & ~(page - 1);
+    (void)madvise((void *)(end - depth), depth, MADV_DONTNEED);
+}
 int wherry_clock_is_kept(void) {
     struct timex state = {.modes = 0};
     return adjtimex(&state) >= 0 && !(state.status & STA_UNSYNC);

@@ -27,6 +27,7 @@ struct ContainerWatch {
     /// - Parameter failure: why its program could not be run.
     mutating func run(failure: RuntimeError? = nil) {
         let own = 4
+        Memory.releaseMainStack()
         withUnsafeTemporaryAllocation(of: pollfd.self, capacity: own + Audience.limit) { entries in
             repeat {
                 let watched = [

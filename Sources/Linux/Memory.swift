@@ -5,6 +5,9 @@ public enum Memory {
 
     /// Gives free memory back to the kernel; call it after a burst of work.
     public static func trim() { wherry_malloc_trim() }
+
+    /// Gives the stack that deeper calls used back; on the main thread, before it waits for long.
+    public static func releaseMainStack() { wherry_release_main_stack() }
 }
 
 /// Name look-ups of the C library.

@@ -147,6 +147,8 @@ int wherry_pipe(int *_Nonnull ends);
 void wherry_set_thread_name(const char *_Nonnull name);
 void wherry_malloc_configure(void);
 void wherry_malloc_trim(void);
+/// Gives back the pages below the present frame. For the main thread only: nothing else is mapped near its stack.
+void wherry_release_main_stack(void);
 /// Look-ups read files and DNS only: a static program must not load the device's NSS modules.
 void wherry_configure_name_service(void);
 
