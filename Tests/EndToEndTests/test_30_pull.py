@@ -375,7 +375,7 @@ def test_a_registry_that_wants_the_devices_certificate(device, shelf, place):
 
 def test_progress_for_people_for_files_and_for_docker(device, shelf, links, place):
     registry, image = shelf
-    link = links(registry.host, rate=20e6)
+    link = links(registry.host, rate=4e6)
     env = login(place, link.host)
     name = f"{link.host}/team/big:1"
     # A terminal: lines that move.
