@@ -73,15 +73,15 @@ public struct ResourceType: Hashable, Sendable, CustomStringConvertible {
     public static let all: [ResourceType] = modelled + Kind.all.map(\.type)
 
     private static let byName = Dictionary(
-        uniqueKeysWithValues: all.map { ("\($0.group)/\($0.version)/\($0.plural)", $0) })
+        uniqueKeysWithValues: (all + ServedForm.types).map { ("\($0.group)/\($0.version)/\($0.plural)", $0) })
     private static let byKind = Dictionary(uniqueKeysWithValues: all.map { ("\($0.apiVersion)/\($0.kind)", $0) })
 
-    /// The type with this plural name, as it stands in an API path.
+    /// The type with this plural name, as it stands in an API path: a stored one, or a further form (``ServedForm``).
     public static func named(group: String, version: String, plural: String) -> ResourceType? {
         byName["\(group)/\(version)/\(plural)"]
     }
 
-    /// The type of an object with this `apiVersion` and `kind`.
+    /// The type of a stored object with this `apiVersion` and `kind`.
     public static func of(apiVersion: String, kind: String) -> ResourceType? { byKind["\(apiVersion)/\(kind)"] }
 
     /// The type of a plain resource name as users type it: plural, singular, short name or kind, with or without group.

@@ -77,7 +77,7 @@ enum WorkItem: Hashable, Sendable {
 extension OwnerReference {
     /// The owner's key; nil for a kind that nobody here knows.
     func key(in namespace: String?) -> ResourceKey? {
-        ResourceType.of(apiVersion: apiVersion, kind: kind)
+        ResourceType.storing(apiVersion: apiVersion, kind: kind)
             .map { ResourceKey(type: $0, namespace: namespace, name: name) }
     }
 }

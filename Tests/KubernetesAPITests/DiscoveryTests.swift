@@ -24,9 +24,25 @@ struct DiscoveryTests {
         }
     }
 
-    @Test("every stored type is served once, with scale and a pod's streams where they belong")
+    @Test("versions stand in the order in which they are preferred")
+    func versions() async throws {
+        let names = ["v1", "v2beta1", "foo10", "v11alpha2", "v3beta1", "v10", "foo1", "v2", "v11beta2", "v12alpha1"]
+        #expect(
+            names.sorted(by: VersionPriority.precedes)
+                == ["v10", "v2", "v1", "v11beta2", "v3beta1", "v2beta1", "v12alpha1", "v11alpha2", "foo1", "foo10"])
+        try await APIServer.run { server async throws in
+            let group = try await server.send("GET", "/apis/autoscaling").json
+            #expect(group[path: "preferredVersion", "version"] == "v2")
+            #expect(group["versions"]?.arrayValue?.map { $0["version"] } == ["v2", "v1"])
+            #expect(try await server.send("GET", "/apis/autoscaling/v1").json["resources"]?.arrayValue?.count == 2)
+        }
+    }
+
+    @Test("every type and every further form is served once, with scale and a pod's streams where they belong")
     func resources() {
-        #expect(Set(ServedResource.all.map(\.type)) == Set(ResourceType.all + RequestKind.reviews.map(\.type)))
+        #expect(
+            Set(ServedResource.all.map(\.type))
+                == Set(ResourceType.all + ServedForm.types + RequestKind.reviews.map(\.type)))
         let parts = Dictionary(uniqueKeysWithValues: ServedResource.all.map { ($0.type, $0.parts.map(\.name)) })
         #expect(parts[.pod] == ["attach", "exec", "log", "portforward", "eviction", "status"])
         #expect(parts[.deployment] == ["scale", "status"])

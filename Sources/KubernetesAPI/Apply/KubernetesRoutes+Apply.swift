@@ -35,16 +35,18 @@ extension KubernetesRoutes {
         }
         for attempt in 1... {
             let old = try await store.find(request.key)
-            let merged = try apply.merge(applied, into: old, key: request.key)
+            let served = ResourceKey(type: request.form.type, namespace: request.key.namespace, name: request.key.name)
+            let merged = try apply.merge(applied, into: old.map(request.form.served), key: served)
             do {
                 guard let old else {
                     let (resource, warnings) = try Admission.create(
-                        merged, type: request.key.type, namespace: request.key.namespace, validation: validation)
+                        merged, in: request.form, namespace: request.key.namespace, validation: validation)
                     try await admit(nil, resource, request.user)
                     let created = try await store.create(resource, dryRun: dryRun)
                     return try answer(created, part, rendering, warnings, status: .created)
                 }
-                let (resource, warnings) = try Admission.update(merged, old: old, validation: validation)
+                let (resource, warnings) = try Admission.update(
+                    merged, in: request.form, old: old, validation: validation)
                 try await admit(old, resource, request.user)
                 let stored = try await store.replace(resource, dryRun: dryRun)
                 return try answer(stored, part, rendering, warnings)

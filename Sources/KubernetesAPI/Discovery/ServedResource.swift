@@ -17,7 +17,9 @@ struct ServedResource: Sendable {
 
     /// In the order of discovery: by group, then by name.
     static let all: [ServedResource] =
-        (ResourceType.all.map { ServedResource(type: $0, verbs: verbs(of: $0), parts: parts(of: $0)) }
+        ((ResourceType.all + ServedForm.types).map {
+            ServedResource(type: $0, verbs: verbs(of: $0), parts: parts(of: $0))
+        }
         + RequestKind.reviews.map { ServedResource(type: $0.type, verbs: ["create"], parts: []) })
         .sorted { ($0.type.group, $0.type.plural) < ($1.type.group, $1.type.plural) }
 
@@ -57,7 +59,7 @@ struct ServedResource: Sendable {
 /// Groups and their versions, the preferred one first.
 enum APIGroups {
     static let versions: [String: [String]] = Dictionary(grouping: ServedResource.all.map(\.type), by: \.group)
-        .mapValues { Array(Set($0.map(\.version))).sorted() }
+        .mapValues { Set($0.map(\.version)).sorted(by: VersionPriority.precedes) }
 
     /// Groups other than the core group.
     static let named: [String] = versions.keys.filter { !$0.isEmpty }.sorted()

@@ -6,7 +6,7 @@ import Resources
 
 extension KubernetesRoutes {
     func delete(_ request: ObjectRequest) async throws -> Response {
-        let rendering = try rendering(request.shape(), request.query)
+        let rendering = try rendering(request)
         let options = try await deleteOptions(request.request, request.query)
         try await admit(try await store.get(request.key), nil, request.user)
         let outcome = try await store.delete(request.key, options)
@@ -25,8 +25,8 @@ extension KubernetesRoutes {
         guard request.type != .namespace, request.namespace != nil || !request.type.namespaced else {
             throw StatusError.methodNotAllowed()
         }
-        let rendering = try rendering(request.shape(), request.query)
-        let selection = try request.query.selection(of: request.type)
+        let rendering = try rendering(request)
+        let selection = try request.query.selection(of: request.form)
         let options = try await deleteOptions(request.request, request.query)
         let list = try await store.list(
             request.type, namespace: request.namespace, labels: selection.labels, fields: selection.fields)
@@ -39,7 +39,7 @@ extension KubernetesRoutes {
                 continue
             }
         }
-        return .json(rendering.list(deleted, type: request.type, resourceVersion: list.resourceVersion))
+        return .json(rendering.list(deleted, resourceVersion: list.resourceVersion))
     }
 
     /// kubectl takes the uid from here to wait until the object is gone.

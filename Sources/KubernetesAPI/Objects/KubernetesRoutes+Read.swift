@@ -43,8 +43,18 @@ extension KubernetesRoutes {
         }
     }
 
-    func rendering(_ shape: ResponseShape, _ query: QueryParameters) throws(StatusError) -> ObjectRendering {
-        try ObjectRendering(shape: shape, query: query, tables: tables, now: WallClock.now().seconds)
+    func rendering(_ request: CollectionRequest) throws(StatusError) -> ObjectRendering {
+        try rendering(request.shape(), request.form, request.query)
+    }
+
+    func rendering(_ request: ObjectRequest) throws(StatusError) -> ObjectRendering {
+        try rendering(request.shape(), request.form, request.query)
+    }
+
+    func rendering(
+        _ shape: ResponseShape, _ form: ServedForm, _ query: QueryParameters
+    ) throws(StatusError) -> ObjectRendering {
+        try ObjectRendering(shape: shape, form: form, query: query, tables: tables, now: WallClock.now().seconds)
     }
 
     private func subresource(_ request: ObjectRequest) throws(StatusError) -> Subresource {
@@ -57,8 +67,8 @@ extension KubernetesRoutes {
     }
 
     private func list(_ request: CollectionRequest) async throws -> Response {
-        let rendering = try rendering(request.shape(), request.query)
-        let selection = try request.query.selection(of: request.type)
+        let rendering = try rendering(request)
+        let selection = try request.query.selection(of: request.form)
         let options = try ListOptions(request.query)
         let page: ListPage
         do {
@@ -70,7 +80,7 @@ extension KubernetesRoutes {
                 "The provided continue parameter is too old to display a consistent list result. You must start a new list "
                     + "without the continue parameter.")
         }
-        var list = rendering.list(page.items, type: request.type, resourceVersion: page.resourceVersion)
+        var list = rendering.list(page.items, resourceVersion: page.resourceVersion)
         if let next = page.next {
             list[path: "metadata", "continue"] = .string(ContinueToken.text(next))
             list[path: "metadata", "remainingItemCount"] = page.remaining.map { .integer(Int64($0)) }
@@ -79,7 +89,7 @@ extension KubernetesRoutes {
     }
 
     private func get(_ request: ObjectRequest, _ part: Subresource) async throws -> Response {
-        let rendering = try rendering(request.shape(), request.query)
+        let rendering = try rendering(request)
         let resource = try await store.get(request.key)
         if part == .scale { return .json(try Scale.of(resource)) }
         return .json(rendering.value(resource))

@@ -15,21 +15,21 @@ extension KubernetesRoutes {
 
     func watch(_ request: CollectionRequest) async throws -> Response {
         try await watch(
-            request.request, request.query, type: request.type, namespace: request.namespace,
-            selection: request.query.selection(of: request.type), shape: request.shape())
+            request.request, request.query, namespace: request.namespace,
+            selection: request.query.selection(of: request.form), rendering: rendering(request))
     }
 
     func watch(_ request: ObjectRequest) async throws -> Response {
         try await watch(
-            request.request, request.query, type: request.key.type, namespace: request.key.namespace,
-            selection: request.query.selection(of: request.key.type, name: request.key.name), shape: request.shape())
+            request.request, request.query, namespace: request.key.namespace,
+            selection: request.query.selection(of: request.form, name: request.key.name),
+            rendering: rendering(request))
     }
 
     private func watch(
-        _ request: Request, _ query: QueryParameters, type: ResourceType, namespace: String?, selection: Selection,
-        shape: ResponseShape
+        _ request: Request, _ query: QueryParameters, namespace: String?, selection: Selection,
+        rendering: ObjectRendering
     ) async throws -> Response {
-        let rendering = try rendering(shape, query)
         let timeout = try query.integer("timeoutSeconds").map { Duration.seconds(max(1, $0)) } ?? Self.watchDuration
         let bookmarks = try query.flag("allowWatchBookmarks")
         let sendInitial = try query.flag("sendInitialEvents")
@@ -37,14 +37,14 @@ extension KubernetesRoutes {
         let place = try watches.take()
         let stream: WatchStream
         do {
-            stream = try await store.watch([type], namespace: namespace, since: sendInitial ? "0" : since)
+            stream = try await store.watch(
+                [rendering.form.stored], namespace: namespace, since: sendInitial ? "0" : since)
         } catch let error as StatusError where error.reason == .expired {
             // As kube-apiserver: the stream begins, and its only event is the error.
             return .bytes(WatchLine.error(error), contentType: "application/json")
         }
         if sendInitial { stream.requestBookmark() }
-        let lines = WatchLines(
-            type: type, selection: selection, rendering: rendering, marksInitialEnd: sendInitial)
+        let lines = WatchLines(selection: selection, rendering: rendering, marksInitialEnd: sendInitial)
         return Response(
             status: .ok, headers: [.contentType: "application/json"],
             body: .stream(for: request) { writer in
@@ -134,15 +134,13 @@ enum WatchLine {
 
 /// Turns changes into lines, as a watcher with a selection sees them.
 struct WatchLines: Sendable {
-    let type: ResourceType
     let selection: Selection
     let rendering: ObjectRendering
     /// Whether the first bookmark ends the initial events (`sendInitialEvents`).
     var marksInitialEnd: Bool
     private var headerSent = false
 
-    init(type: ResourceType, selection: Selection, rendering: ObjectRendering, marksInitialEnd: Bool) {
-        self.type = type
+    init(selection: Selection, rendering: ObjectRendering, marksInitialEnd: Bool) {
         self.selection = selection
         self.rendering = rendering
         self.marksInitialEnd = marksInitialEnd
@@ -177,6 +175,6 @@ struct WatchLines: Sendable {
         guard case .table(let version) = rendering.shape else { return rendering.value(resource) }
         defer { headerSent = true }
         return rendering.at(now).table(
-            [resource], type: type, version: version, resourceVersion: event.resourceVersion, header: !headerSent)
+            [resource], version: version, resourceVersion: event.resourceVersion, header: !headerSent)
     }
 }

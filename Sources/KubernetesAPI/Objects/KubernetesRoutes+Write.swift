@@ -12,12 +12,12 @@ extension KubernetesRoutes {
 
     func create(_ request: CollectionRequest) async throws -> Response {
         guard request.namespace != nil || !request.type.namespaced else { throw StatusError.methodNotAllowed() }
-        let rendering = try rendering(request.shape(), request.query)
+        let rendering = try rendering(request)
         let dryRun = try request.query.dryRun()
         let validation = try request.query.fieldValidation()
         let document = try await RequestDocument(request.request).object()
         let (resource, warnings) = try Admission.create(
-            document, type: request.type, namespace: request.namespace, validation: validation)
+            document, in: request.form, namespace: request.namespace, validation: validation)
         try await admit(nil, resource, request.user)
         let created = try await store.create(resource, dryRun: dryRun)
         let more = try await policyWarnings(resource)
@@ -39,20 +39,20 @@ extension KubernetesRoutes {
     }
 
     func replace(_ request: ObjectRequest, _ part: Subresource) async throws -> Response {
-        let rendering = try rendering(request.shape(), request.query)
+        let rendering = try rendering(request)
         let dryRun = try request.query.dryRun()
         let validation = try request.query.fieldValidation()
         let document = try await RequestDocument(request.request).object()
         let old = try await store.get(request.key)
         let (resource, warnings) = try Admission.update(
-            document, old: old, subresource: part, validation: validation)
+            document, in: request.form, old: old, subresource: part, validation: validation)
         try await admit(old, resource, request.user)
         let stored = try await store.replace(resource, subresource: part, dryRun: dryRun)
         return try answer(stored, part, rendering, warnings)
     }
 
     func patch(_ request: ObjectRequest, _ part: Subresource) async throws -> Response {
-        let rendering = try rendering(request.shape(), request.query)
+        let rendering = try rendering(request)
         let dryRun = try request.query.dryRun()
         let validation = try request.query.fieldValidation()
         let document = try await RequestDocument(request.request)
@@ -66,10 +66,10 @@ extension KubernetesRoutes {
         let patch = try document.json()
         for attempt in 1... {
             let old = try await store.get(request.key)
-            let base = part == .scale ? Resource(value: try Scale.of(old), type: old.type) : old
+            let base = part == .scale ? Resource(value: try Scale.of(old), type: old.type) : request.form.served(old)
             let patched = try Patch.apply(kind, patch: patch, to: base)
             let (resource, warnings) = try Admission.update(
-                patched, old: old, subresource: part, validation: validation)
+                patched, in: request.form, old: old, subresource: part, validation: validation)
             try await admit(old, resource, request.user)
             do {
                 let stored = try await store.replace(resource, subresource: part, dryRun: dryRun)

@@ -7,6 +7,8 @@ import Resources
 /// Puts objects into the form a client asked for.
 struct ObjectRendering: Sendable {
     let shape: ResponseShape
+    /// What the request's path names.
+    let form: ServedForm
     let tables: TableCatalog
     /// Whether table rows carry the whole object, its metadata, or nothing: the query parameter `includeObject`.
     let rowObjects: RowObjects
@@ -18,8 +20,11 @@ struct ObjectRendering: Sendable {
         case object = "Object"
     }
 
-    init(shape: ResponseShape, query: QueryParameters, tables: TableCatalog, now: Int64) throws(StatusError) {
+    init(shape: ResponseShape, form: ServedForm, query: QueryParameters, tables: TableCatalog, now: Int64)
+        throws(StatusError)
+    {
         self.shape = shape
+        self.form = form
         self.tables = tables
         self.now = now
         guard let text = query.text("includeObject") else {
@@ -43,37 +48,37 @@ struct ObjectRendering: Sendable {
     func value(_ resource: Resource) -> JSONValue {
         switch shape {
         case .objects:
-            return resource.value
+            return form.served(resource).value
         case .table(let version):
-            return table([resource], type: resource.type, version: version, resourceVersion: resource.resourceVersion)
+            return table([resource], version: version, resourceVersion: resource.resourceVersion)
         case .partialMetadata(let version):
-            return Self.partial(resource, version)
+            return partial(resource, version)
         }
     }
 
-    func list(_ items: [Resource], type: ResourceType, resourceVersion: String) -> JSONValue {
+    func list(_ items: [Resource], resourceVersion: String) -> JSONValue {
         let metadata: JSONValue = ["resourceVersion": .string(resourceVersion)]
         switch shape {
         case .objects:
             return [
-                "apiVersion": .string(type.apiVersion), "kind": .string(type.listKind), "metadata": metadata,
-                "items": .array(items.map(\.value)),
+                "apiVersion": .string(form.type.apiVersion), "kind": .string(form.type.listKind), "metadata": metadata,
+                "items": .array(items.map { form.served($0).value }),
             ]
         case .table(let version):
-            return table(items, type: type, version: version, resourceVersion: resourceVersion)
+            return table(items, version: version, resourceVersion: resourceVersion)
         case .partialMetadata(let version):
             return [
                 "apiVersion": .string("meta.k8s.io/\(version)"), "kind": "PartialObjectMetadataList",
-                "metadata": metadata, "items": .array(items.map { Self.partial($0, version) }),
+                "metadata": metadata, "items": .array(items.map { partial($0, version) }),
             ]
         }
     }
 
     /// - Parameter header: false leaves out the columns, as in all but the first event of a watch.
     func table(
-        _ items: [Resource], type: ResourceType, version: String, resourceVersion: String, header: Bool = true
+        _ items: [Resource], version: String, resourceVersion: String, header: Bool = true
     ) -> JSONValue {
-        let table = tables[type]
+        let table = tables[form.stored]
         return [
             "apiVersion": .string("meta.k8s.io/\(version)"), "kind": "Table",
             "metadata": ["resourceVersion": .string(resourceVersion)],
@@ -86,17 +91,17 @@ struct ObjectRendering: Sendable {
         var row: JSONValue = ["cells": .array(table.cells(resource, now))]
         switch rowObjects {
         case .none: break
-        case .metadata: row["object"] = Self.partial(resource, version)
-        case .object: row["object"] = resource.value
+        case .metadata: row["object"] = partial(resource, version)
+        case .object: row["object"] = form.served(resource).value
         }
         if let conditions = table.conditions(resource) { row["conditions"] = conditions }
         return row
     }
 
-    private static func partial(_ resource: Resource, _ version: String) -> JSONValue {
+    private func partial(_ resource: Resource, _ version: String) -> JSONValue {
         [
             "apiVersion": .string("meta.k8s.io/\(version)"), "kind": "PartialObjectMetadata",
-            "metadata": resource.value["metadata"] ?? [:],
+            "metadata": form.served(resource).value["metadata"] ?? [:],
         ]
     }
 }

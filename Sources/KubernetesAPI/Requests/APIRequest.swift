@@ -7,7 +7,8 @@ import Resources
 struct CollectionRequest {
     let request: Request
     let user: User
-    let type: ResourceType
+    /// What the path names.
+    let form: ServedForm
     /// nil for all namespaces, and for types without.
     let namespace: String?
     let query: QueryParameters
@@ -15,10 +16,13 @@ struct CollectionRequest {
     init(_ request: Request, _ user: User, type: ResourceType, namespace: String?) {
         self.request = request
         self.user = user
-        self.type = type
+        form = ServedForm.of(type)
         self.namespace = namespace
         query = QueryParameters(request.uri.query)
     }
+
+    /// The stored type.
+    var type: ResourceType { form.stored }
 
     func shape() throws(StatusError) -> ResponseShape { try ResponseShape(accept: request.headers[.accept]) }
 }
@@ -27,6 +31,9 @@ struct CollectionRequest {
 struct ObjectRequest {
     let request: Request
     let user: User
+    /// What the path names.
+    let form: ServedForm
+    /// The object as the store knows it.
     let key: ResourceKey
     /// Empty for the object itself.
     let subresource: String
@@ -35,7 +42,8 @@ struct ObjectRequest {
     init(_ request: Request, _ user: User, key: ResourceKey, subresource: String) {
         self.request = request
         self.user = user
-        self.key = key
+        form = ServedForm.of(key.type)
+        self.key = form.isStored ? key : ResourceKey(type: form.stored, namespace: key.namespace, name: key.name)
         self.subresource = subresource
         query = QueryParameters(request.uri.query)
     }

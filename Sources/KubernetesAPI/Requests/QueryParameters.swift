@@ -60,7 +60,7 @@ struct QueryParameters: Sendable {
         return validation
     }
 
-    func selection(of type: ResourceType, name: String? = nil) throws(StatusError) -> Selection {
+    func selection(of form: ServedForm, name: String? = nil) throws(StatusError) -> Selection {
         let labels: LabelSelectorQuery?
         let fields: FieldSelectorQuery?
         if let text = text("labelSelector") { labels = try LabelSelectorQuery(text) } else { labels = nil }
@@ -69,9 +69,7 @@ struct QueryParameters: Sendable {
         if texts.isEmpty {
             fields = nil
         } else {
-            let query = try FieldSelectorQuery(texts.joined(separator: ","))
-            try query.check(for: type)
-            fields = query
+            fields = try form.selector(FieldSelectorQuery(texts.joined(separator: ",")))
         }
         return Selection(labels: labels, fields: fields)
     }

@@ -77,15 +77,23 @@ public enum Admission {
         _ value: JSONValue, _ type: ResourceType, validation: FieldValidation
     ) throws(StatusError) -> (any AdmissionSubject, warnings: [String]) {
         try checkKind(value, type)
+        let (checked, warnings) = try structure(value, type, validation: validation)
+        return (try type.subject(checked), warnings)
+    }
+
+    /// The document with the right types in its fields, and what to warn of.
+    static func structure(
+        _ value: JSONValue, _ type: ResourceType, validation: FieldValidation
+    ) throws(StatusError) -> (JSONValue, warnings: [String]) {
         let (checked, unknown) = try StructureCheck.check(value, type: type)
         let faults = unknown.map { "unknown field \(JSONValue.string($0))" }
         if validation == .strict, !faults.isEmpty {
             throw StructureCheck.cannotBeHandled(type, "strict decoding error: \(faults.joined(separator: ", "))")
         }
-        return (try type.subject(checked), validation == .warn ? faults : [])
+        return (checked, validation == .warn ? faults : [])
     }
 
-    private static func checkKind(_ value: JSONValue, _ type: ResourceType) throws(StatusError) {
+    static func checkKind(_ value: JSONValue, _ type: ResourceType) throws(StatusError) {
         if let kind = value["kind"]?.stringValue, !kind.isEmpty, kind != type.kind {
             throw .badRequest(
                 "\(kind) in version \"\(value["apiVersion"]?.stringValue ?? "")\" cannot be handled as a \(type.kind): "

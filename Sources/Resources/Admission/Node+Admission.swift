@@ -46,7 +46,10 @@ extension Namespace: AdmittedObject {
 
 extension Event: AdmittedObject {
     func validate(into errors: inout FieldErrors) {
-        if let namespace = involvedObject.namespace, !namespace.isEmpty, namespace != metadata.namespace {
+        // Newer events have a time of their own, and may stand in another namespace than what they are about.
+        if eventTime == nil, let namespace = involvedObject.namespace, !namespace.isEmpty,
+            namespace != metadata.namespace
+        {
             errors.invalid("involvedObject.namespace", namespace, "does not match event.namespace")
         }
     }

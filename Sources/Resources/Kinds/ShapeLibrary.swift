@@ -34,6 +34,7 @@ final class ShapeLibrary: Sendable {
         add(SharedShapes.apps, "apps.v1")
         for kind in Kind.all { add(kind.schema, kind.type.package) }
         for kind in RequestKind.all { add(kind.schema, kind.type.package) }
+        for form in ServedForm.all { add(form.schema, form.type.package) }
         self.texts = texts
     }
 

@@ -3,12 +3,12 @@ import JSON
 /// A field selector: `spec.nodeName=a,status.phase!=Running`.
 public struct FieldSelectorQuery: Sendable, Hashable, CustomStringConvertible {
     private struct Requirement: Sendable, Hashable {
-        let field: String
+        var field: String
         let equals: Bool
         let value: String
     }
 
-    private let requirements: [Requirement]
+    private var requirements: [Requirement]
 
     /// - Throws: bad request when the text is no selector.
     public init(_ text: String) throws(StatusError) {
@@ -80,6 +80,20 @@ public struct FieldSelectorQuery: Sendable, Hashable, CustomStringConvertible {
         for requirement in requirements where !Self.fields(of: type).contains(requirement.field) {
             throw .badRequest("field label not supported: \(requirement.field)")
         }
+    }
+
+    /// The same query under other names of fields; an object's own name and namespace keep theirs.
+    ///
+    /// - Throws: bad request for a field without a name there.
+    func renamed(by names: [String: String]) throws(StatusError) -> FieldSelectorQuery {
+        var query = self
+        for index in query.requirements.indices {
+            let field = query.requirements[index].field
+            if field == "metadata.name" || field == "metadata.namespace" { continue }
+            guard let other = names[field] else { throw .badRequest("field label not supported: \(field)") }
+            query.requirements[index].field = other
+        }
+        return query
     }
 
     private static func fields(of type: ResourceType) -> Set<String> {

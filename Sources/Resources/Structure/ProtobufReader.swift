@@ -28,7 +28,7 @@ public struct ProtobufReader {
             shape = ShapeLibrary.shared.shape(kind, in: "meta.v1")
         } else {
             let type =
-                ResourceType.of(apiVersion: apiVersion, kind: kind)
+                ResourceType.served(apiVersion: apiVersion, kind: kind)
                 ?? RequestKind.of(apiVersion: apiVersion, kind: kind)?.type
             shape = type.flatMap { ShapeLibrary.shared.shape(kind, in: $0.package) }
         }

@@ -7,12 +7,14 @@ public import JSON
 /// body on purpose: kubectl then merges with its built-in types, which know the fields that are only carried here.
 public enum Schema {
     /// The document for a group-version, as it is named below `/openapi/v3/`.
-    public static let documentPaths: [String] = Set((ResourceType.all + RequestKind.reviews.map(\.type)).map(path))
-        .sorted()
+    public static let documentPaths: [String] = Set((objects + RequestKind.reviews.map(\.type)).map(path)).sorted()
+
+    /// What has a document as an object.
+    private static let objects = ResourceType.all + ServedForm.types
 
     /// The OpenAPI v3 document of one of ``documentPaths``; nil for others. Costs a few milliseconds: keep the result.
     public static func openAPIv3(_ path: String) -> JSONValue? {
-        let types = ResourceType.all.filter { self.path(of: $0) == path }
+        let types = objects.filter { self.path(of: $0) == path }
         let requests = RequestKind.reviews.filter { self.path(of: $0.type) == path }
         guard !types.isEmpty || !requests.isEmpty else { return nil }
         var components = OpenAPIComponents()

@@ -14,7 +14,7 @@ struct ManifestObject {
         guard let apiVersion = value["apiVersion"]?.stringValue, let kind = value["kind"]?.stringValue,
             let name = value[path: "metadata", "name"]?.stringValue
         else { throw CommandError("\(file): an object needs apiVersion, kind and metadata.name") }
-        guard let type = ResourceType.of(apiVersion: apiVersion, kind: kind) else {
+        guard let type = ResourceType.served(apiVersion: apiVersion, kind: kind) else {
             throw CommandError("\(file): no matches for kind \"\(kind)\" in version \"\(apiVersion)\"")
         }
         let namespace = value[path: "metadata", "namespace"]?.stringValue ?? namespace
