@@ -54,6 +54,9 @@ public enum DefaultRoles {
         role("system:aggregate-to-admin", adminRules, into: "admin"),
         role("system:aggregate-to-edit", editRules, into: "edit"),
         role("system:aggregate-to-view", viewRules, into: "view"),
+        aggregatedRole(
+            "system:aggregated-metrics-reader", [rule(read, "metrics.k8s.io", "nodes", "pods")],
+            into: ["view", "edit", "admin"]),
         role(
             "system:basic-user",
             [
@@ -148,6 +151,12 @@ public enum DefaultRoles {
     private static func role(_ name: String, _ rules: [PolicyRule], into other: String? = nil) -> Resource {
         Resource(
             value: ["metadata": metadata(name, into: other), "rules": .array(rules.map(\.value))], type: .clusterRole)
+    }
+
+    private static func aggregatedRole(_ name: String, _ rules: [PolicyRule], into others: [String]) -> Resource {
+        var role = role(name, rules)
+        for other in others { role.labels[RoleAggregator.label(other)] = "true" }
+        return role
     }
 
     private static func role(_ name: String, aggregates: String, into other: String? = nil) -> Resource {

@@ -20,16 +20,19 @@ public struct KubernetesRoutes: Sendable {
     let store: Store
     let readLogs: LogReader
     let streams: PodStreams?
+    let usage: UsageReader?
     let version: ServerVersion
     let access: AccessControl
     let admitWrite: WriteGate?
     let tables: TableCatalog
+    let catalog: ServedCatalog
     let watches = WatchLimit()
     let logger: Logger
     private let openAPI: OpenAPIDocuments
 
     /// - Parameters:
     ///   - streams: nil where pods run out of reach.
+    ///   - usage: nil where there is nothing to measure: then there is no `metrics.k8s.io`.
     ///   - isHub: the objects are a fleet's: nodes get the column LAST-CONTACT, lost ones are shown as `Unknown`, and Deployments
     ///     count the pods of every device.
     public init(
@@ -37,6 +40,7 @@ public struct KubernetesRoutes: Sendable {
         access: AccessControl,
         readLogs: @escaping LogReader,
         streams: PodStreams? = nil,
+        usage: UsageReader? = nil,
         version: ServerVersion,
         admitWrite: WriteGate? = nil,
         isHub: Bool = false,
@@ -46,6 +50,8 @@ public struct KubernetesRoutes: Sendable {
         self.access = access
         self.readLogs = readLogs
         self.streams = streams
+        self.usage = usage
+        catalog = usage == nil ? .withoutUsage : .whole
         self.version = version
         self.admitWrite = admitWrite
         self.logger = logger
@@ -90,7 +96,7 @@ public struct KubernetesRoutes: Sendable {
     private func respond(to request: Request, _ context: ServingContext) async throws -> Response {
         guard let path = APIPath(request.uri.path) else { throw StatusError.unknownPath() }
         let user = User(context.caller)
-        let discovery = Discovery(accept: request.headers[.accept])
+        let discovery = Discovery(catalog, accept: request.headers[.accept])
         switch path {
         case .coreVersions, .groups, .group, .groupVersion:
             guard request.method == .get || request.method == .head else { throw StatusError.methodNotAllowed() }
@@ -101,6 +107,9 @@ public struct KubernetesRoutes: Sendable {
             return try await stream(ObjectRequest(request, user, key: key, subresource: subresource), context)
         case .object(let key, let subresource):
             return try await respond(ObjectRequest(request, user, key: key, subresource: subresource))
+        case .usage(let type, let namespace, let name):
+            return try await respond(
+                UsageRequest(request: request, type: type, namespace: namespace, name: name))
         case .review(let kind, let namespace):
             return try await respond(ReviewRequest(request: request, kind: kind, namespace: namespace, user: user))
         }

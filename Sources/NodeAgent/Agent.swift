@@ -36,7 +36,7 @@ public struct Agent: Service {
             clock: agentClock, recorder: recorder,
             node: NodeReporter(
                 store: store, nodeName: nodeName, dataDirectory: dataDirectory, clock: agentClock, logger: logger),
-            logger: logger)
+            usage: UsageSampler(engine: engine, clock: agentClock), logger: logger)
         supervisor = PodSupervisor(context: context)
         self.stopsContainersAtShutdown = stopsContainersAtShutdown
     }

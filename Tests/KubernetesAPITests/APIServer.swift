@@ -18,7 +18,8 @@ struct APIServer {
 
     /// Runs `body` against a server that listens, and stops it.
     static func run(
-        streams: PodStreams? = nil, _ body: @escaping @Sendable (APIServer) async throws -> Void
+        streams: PodStreams? = nil, usage: UsageReader? = nil,
+        _ body: @escaping @Sendable (APIServer) async throws -> Void
     ) async throws {
         var template = Array("/tmp/wherry-api-XXXXXX".utf8CString)
         let made = template.withUnsafeMutableBufferPointer { $0.baseAddress.flatMap { mkdtemp($0) } }
@@ -40,7 +41,7 @@ struct APIServer {
                     continuation.finish()
                 }
             },
-            streams: streams,
+            streams: streams, usage: usage,
             version: ServerVersion(release: "0.0.0"),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         ).register(on: router)

@@ -42,7 +42,10 @@ struct DiscoveryTests {
     func resources() {
         #expect(
             Set(ServedResource.all.map(\.type))
-                == Set(ResourceType.all + ServedForm.types + RequestKind.reviews.map(\.type)))
+                == Set(
+                    ResourceType.all + ServedForm.types + RequestKind.reviews.map(\.type)
+                        + [.podMetrics, .nodeMetrics]))
+        #expect(!ServedCatalog.withoutUsage.named.contains("metrics.k8s.io"))
         let parts = Dictionary(uniqueKeysWithValues: ServedResource.all.map { ($0.type, $0.parts.map(\.name)) })
         #expect(parts[.pod] == ["attach", "exec", "log", "portforward", "eviction", "status"])
         #expect(parts[.deployment] == ["scale", "status"])

@@ -6,6 +6,7 @@ import Resources
 
 /// What the server can do, in the three forms clients ask for: aggregated v2, aggregated v2beta1, and plain lists.
 struct Discovery {
+    private let catalog: ServedCatalog
     private let form: Form
 
     private enum Form: Hashable {
@@ -13,7 +14,8 @@ struct Discovery {
         case aggregated(version: String)
     }
 
-    init(accept: String?) {
+    init(_ catalog: ServedCatalog, accept: String?) {
+        self.catalog = catalog
         for range in (accept ?? "").split(separator: ",") {
             let type = MediaType(range)
             guard type.name == "application/json" else { continue }
@@ -31,22 +33,22 @@ struct Discovery {
     func response(to path: APIPath) throws(StatusError) -> Response {
         switch (path, form) {
         case (.coreVersions, .aggregated(let version)):
-            return aggregated(["": APIGroups.versions[""] ?? []], version)
+            return aggregated(["": catalog.versions[""] ?? []], version)
         case (.groups, .aggregated(let version)):
-            return aggregated(APIGroups.versions.filter { !$0.key.isEmpty }, version)
+            return aggregated(catalog.versions.filter { !$0.key.isEmpty }, version)
         case (.coreVersions, .plain):
             return .json(Self.coreVersions)
         case (.groups, .plain):
             return .json([
                 "kind": "APIGroupList", "apiVersion": "v1",
-                "groups": .array(APIGroups.named.map { Self.group($0, withKind: false) }),
+                "groups": .array(catalog.named.map { group($0, withKind: false) }),
             ])
         case (.group(let name), _):
-            guard APIGroups.named.contains(name) else { throw .unknownPath() }
-            return .json(Self.group(name, withKind: true))
+            guard catalog.named.contains(name) else { throw .unknownPath() }
+            return .json(group(name, withKind: true))
         case (.groupVersion(let group, let version), _):
-            guard APIGroups.versions[group]?.contains(version) == true else { throw .unknownPath() }
-            return .json(Self.resourceList(group, version))
+            guard catalog.versions[group]?.contains(version) == true else { throw .unknownPath() }
+            return .json(resourceList(group, version))
         default:
             throw .unknownPath()
         }
@@ -57,8 +59,8 @@ struct Discovery {
         "serverAddressByClientCIDRs": [["clientCIDR": "0.0.0.0/0", "serverAddress": ""]],
     ]
 
-    private static func group(_ name: String, withKind: Bool) -> JSONValue {
-        let versions = (APIGroups.versions[name] ?? []).map { version -> JSONValue in
+    private func group(_ name: String, withKind: Bool) -> JSONValue {
+        let versions = (catalog.versions[name] ?? []).map { version -> JSONValue in
             ["groupVersion": .string("\(name)/\(version)"), "version": .string(version)]
         }
         var value: JSONValue = ["name": .string(name), "versions": .array(versions)]
@@ -70,9 +72,9 @@ struct Discovery {
         return value
     }
 
-    private static func resourceList(_ group: String, _ version: String) -> JSONValue {
+    private func resourceList(_ group: String, _ version: String) -> JSONValue {
         var resources: [JSONValue] = []
-        for resource in ServedResource.all where resource.type.group == group && resource.type.version == version {
+        for resource in catalog.resources where resource.type.group == group && resource.type.version == version {
             let type = resource.type
             var entry: JSONValue = [
                 "name": .string(type.plural), "singularName": .string(type.singular),
@@ -110,7 +112,7 @@ struct Discovery {
                         [
                             "version": .string(version), "freshness": "Current",
                             "resources": .array(
-                                ServedResource.all.filter { $0.type.group == group && $0.type.version == version }
+                                catalog.resources.filter { $0.type.group == group && $0.type.version == version }
                                     .map(Self.aggregatedResource)),
                         ]
                     }),

@@ -20,7 +20,8 @@ struct ServedResource: Sendable {
         ((ResourceType.all + ServedForm.types).map {
             ServedResource(type: $0, verbs: verbs(of: $0), parts: parts(of: $0))
         }
-        + RequestKind.reviews.map { ServedResource(type: $0.type, verbs: ["create"], parts: []) })
+        + RequestKind.reviews.map { ServedResource(type: $0.type, verbs: ["create"], parts: []) }
+        + [ResourceType.nodeMetrics, .podMetrics].map { ServedResource(type: $0, verbs: ["get", "list"], parts: []) })
         .sorted { ($0.type.group, $0.type.plural) < ($1.type.group, $1.type.plural) }
 
     private static func verbs(of type: ResourceType) -> [String] {
@@ -56,11 +57,24 @@ struct ServedResource: Sendable {
     }
 }
 
-/// Groups and their versions, the preferred one first.
-enum APIGroups {
-    static let versions: [String: [String]] = Dictionary(grouping: ServedResource.all.map(\.type), by: \.group)
-        .mapValues { Set($0.map(\.version)).sorted(by: VersionPriority.precedes) }
-
+/// What one server offers.
+struct ServedCatalog: Sendable {
+    /// In the order of discovery.
+    let resources: [ServedResource]
+    /// Groups and their versions, the preferred one first.
+    let versions: [String: [String]]
     /// Groups other than the core group.
-    static let named: [String] = versions.keys.filter { !$0.isEmpty }.sorted()
+    let named: [String]
+
+    init(_ resources: [ServedResource]) {
+        self.resources = resources
+        versions = Dictionary(grouping: resources.map(\.type), by: \.group)
+            .mapValues { Set($0.map(\.version)).sorted(by: VersionPriority.precedes) }
+        named = versions.keys.filter { !$0.isEmpty }.sorted()
+    }
+
+    static let whole = ServedCatalog(ServedResource.all)
+    /// For a server that cannot measure what pods use.
+    static let withoutUsage = ServedCatalog(
+        ServedResource.all.filter { $0.type.group != ResourceType.podMetrics.group })
 }

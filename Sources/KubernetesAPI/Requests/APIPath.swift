@@ -14,6 +14,8 @@ enum APIPath: Hashable {
     case collection(ResourceType, namespace: String?)
     /// One object or a part of it; `subresource` is empty for the object itself.
     case object(ResourceKey, subresource: String)
+    /// What pods or nodes use; all of them without a name.
+    case usage(ResourceType, namespace: String?, name: String?)
     /// Where a kind of review is posted.
     case review(RequestKind, namespace: String?)
 
@@ -48,6 +50,10 @@ enum APIPath: Hashable {
             self = .groupVersion(group: group, version: version)
             return
         }
+        if let usage = Self.usage(group: group, version: version, rest: rest) {
+            self = usage
+            return
+        }
         if let review = Self.review(group: group, version: version, rest: rest) {
             self = review
             return
@@ -66,6 +72,18 @@ enum APIPath: Hashable {
                 self.init(type: type, namespace: nil, rest: rest[1...])
             }
         }
+    }
+
+    private static func usage(group: String, version: String, rest: [String]) -> APIPath? {
+        let (pods, nodes) = (ResourceType.podMetrics, ResourceType.nodeMetrics)
+        guard group == pods.group, version == pods.version else { return nil }
+        let isInside = rest.count >= 3 && rest[0] == "namespaces"
+        let words = isInside ? Array(rest[2...]) : rest
+        guard let type = [pods, nodes].first(where: { $0.plural == words[0] }), words.count <= 2,
+            // A pod is asked for inside its namespace, a node never inside one.
+            type.namespaced ? isInside || words.count == 1 : !isInside
+        else { return nil }
+        return .usage(type, namespace: isInside ? rest[1] : nil, name: words.count == 2 ? words[1] : nil)
     }
 
     private static func review(group: String, version: String, rest: [String]) -> APIPath? {

@@ -17,6 +17,7 @@ struct AgentContext: Sendable {
     let clock: AgentClock
     let recorder: EventRecorder
     let node: NodeReporter
+    let usage: UsageSampler
     let logger: Logger
 
     func logDirectory(namespace: String, pod: String, uid: String) -> String {

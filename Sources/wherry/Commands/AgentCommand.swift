@@ -97,8 +97,8 @@ struct AgentCommand: AsyncParsableCommand {
         var version = ServerVersion(release: Wherry.version)
         version.beside = docker.versionDocument.objectValue ?? [:]
         KubernetesRoutes(
-            store: store, access: access, readLogs: readLogs, streams: PodStreams(node), version: version,
-            logger: logger
+            store: store, access: access, readLogs: readLogs, streams: PodStreams(node), usage: UsageReader(node),
+            version: version, logger: logger
         ).register(on: router)
         BundleRoutes(installer: bundles).register(on: router)
         let server = HTTPServer(
