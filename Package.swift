@@ -151,7 +151,8 @@ let package = Package(
         capability(
             "HTTPServing",
             [
-                "JSON", "Linux", .httpTypes, .hummingbird, .hummingbirdCore, .hummingbirdTLS, .logging, .nioCore,
+                "CZlib", "JSON", "Linux", .httpTypes, .hummingbird, .hummingbirdCore, .hummingbirdTLS, .logging,
+                .nioCore,
                 .nioHTTP1, .nioHTTPTypes, .nioPosix, .nioSSL, .serviceLifecycle,
             ]),
         capability(

@@ -8,7 +8,7 @@ public import Logging
 public import ResourceStore
 public import Resources
 
-/// The Kubernetes API over a store: `/version`, `/api`, `/apis` and `/openapi/v3`.
+/// The Kubernetes API over a store: `/version`, `/api`, `/apis` and `/openapi`.
 ///
 /// It translates and decides nothing: admission, versions and deletion rules are the store's and the object model's.
 public struct KubernetesRoutes: Sendable {
@@ -71,7 +71,7 @@ public struct KubernetesRoutes: Sendable {
         router.get("version") { _, _ in Response.json(version.value, pretty: true) }
         router.get(".well-known/openid-configuration") { _, _ in Response.json(access.tokens.issuerDocument) }
         router.get("openid/v1/jwks") { _, _ in Response.json(access.tokens.webKeys) }
-        router.get("openapi/v2") { request, _ in OpenAPIDocuments.emptyV2(request) }
+        router.get("openapi/v2") { request, _ in openAPI.version2(request) }
         router.get("openapi/v3") { _, _ in Response.json(openAPI.index) }
         router.get("openapi/v3/**") { request, _ in
             await answer(request) { () throws(StatusError) in try openAPI.document(request) }
