@@ -38,22 +38,64 @@ import Testing
         )
     }
 
+    @Test("the v2 document has every kind, and its references lead somewhere")
+    func versionTwo() throws {
+        let document = Schema.openAPIv2()
+        let definitions = try #require(document["definitions"]?.objectValue)
+        for reference in document.description.split(separator: "#/definitions/").dropFirst() {
+            #expect(definitions[String(reference.prefix { $0 != "\"" })] != nil)
+        }
+        for type in ResourceType.all + ServedForm.types + RequestKind.reviews.map(\.type) {
+            let kind = definitions.values.filter {
+                $0["x-kubernetes-group-version-kind"]?[0]
+                    == [
+                        "group": .string(type.group), "version": .string(type.version), "kind": .string(type.kind),
+                    ]
+            }
+            #expect(kind.count == 1, "\(type.apiVersion) \(type.kind)")
+        }
+        let patch = document[
+            path: "paths", "/apis/apps/v1/namespaces/{namespace}/deployments/{name}", "patch", "parameters"]
+        #expect(
+            patch?.arrayValue?.map { $0["name"] } == ["dryRun", "fieldManager", "fieldValidation", "force", "body"])
+        let containers = definitions["io.k8s.api.core.v1.PodSpec"]?[path: "properties", "containers"]
+        #expect(containers?["x-kubernetes-patch-merge-key"] == "name")
+        #expect(containers?["items"] == ["$ref": "#/definitions/io.k8s.api.core.v1.Container"])
+    }
+
+    private static let served = ResourceType.all + ServedForm.types + RequestKind.all.map(\.type)
+
     @Test func descriptionsNameFieldsThatExist() {
         var names: Set<String> = []
         func collect(_ node: SchemaNode) {
             switch node {
             case .array(let element), .map(let element): collect(element)
             case .object(let schema):
-                guard names.insert(schema.name).inserted else { return }
+                names.insert(schema.name)
                 for field in schema.fields {
-                    names.insert("\(schema.name).\(field.name)")
-                    collect(field.node)
+                    names.insert("*.\(field.name)")
+                    // What recurs does so under its own name.
+                    if names.insert("\(schema.name).\(field.name)").inserted { collect(field.node) }
                 }
             default: break
             }
         }
-        for type in ResourceType.modelled { collect(.object(type.schema)) }
+        for type in Self.served { collect(.object(type.schema)) }
+        collect(
+            .object(ShapeLibrary.shared.shape("DeleteOptions", in: "meta.v1") ?? ObjectSchema(name: "", fields: [])))
         #expect(Set(SchemaDescriptions.table.keys).subtracting(names).isEmpty)
+    }
+
+    @Test("every kind, its spec, its status and their fields are described", arguments: served)
+    func descriptions(type: ResourceType) {
+        func check(_ schema: ObjectSchema) {
+            #expect(SchemaDescriptions[schema.name] != nil, "\(schema.name)")
+            for field in schema.fields {
+                #expect(SchemaDescriptions[schema.name, field.name] != nil, "\(schema.name).\(field.name)")
+            }
+        }
+        check(type.schema)
+        for part in ["spec", "status"] { if let schema = type.schema[part]?.node.object { check(schema) } }
     }
 
     @Test func statusErrorReadsBackFromItsStatus() throws {
