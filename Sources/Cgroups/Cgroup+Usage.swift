@@ -15,22 +15,29 @@ extension Cgroup {
         guard try processDirectory(mounts) != nil else {
             throw CgroupError(.notFound, "cgroup \(path) does not exist", errno: ENOENT)
         }
-        let unified = existsInV2(mounts) ? mounts.unified.map { $0 + path } : nil
         func directory(_ controller: String) -> String? {
-            mounts.layout == .v2
-                ? nil : mounts.directory(controller, path).flatMap { ControlFile.exists($0) ? $0 : nil }
+            guard mounts.layout != .v2 else { return nil }
+            return mounts.directory(controller, path).flatMap { ControlFile.exists($0) ? $0 : nil }
         }
         return CgroupUsage(
-            cpu: directory("cpuacct").flatMap { ControlFile.unsigned($0 + "/cpuacct.usage") }
-                ?? unified.flatMap { ControlFile.number($0 + "/cpu.stat", key: "usage_usec") }.map { UInt64($0) * 1000 },
-            workingSet: directory("memory").flatMap {
-                Self.workingSet($0, usage: "memory.usage_in_bytes", inactive: "total_inactive_file")
-            } ?? unified.flatMap { Self.workingSet($0, usage: "memory.current", inactive: "inactive_file") })
+            cpuacct: directory("cpuacct"), memory: directory("memory"),
+            unified: existsInV2(mounts) ? mounts.unified.map { $0 + path } : nil)
+    }
+}
+
+extension CgroupUsage {
+    /// From the group's directories in v1, and from the one in cgroup2 what those do not tell.
+    init(cpuacct: String?, memory: String?, unified: String?) {
+        cpu =
+            cpuacct.flatMap { ControlFile.unsigned($0 + "/cpuacct.usage") }
+            ?? unified.flatMap { ControlFile.keyed($0 + "/cpu.stat")["usage_usec"] }.map { $0 * 1000 }
+        workingSet =
+            memory.flatMap { Self.workingSet($0, usage: "memory.usage_in_bytes", inactive: "total_inactive_file") }
+            ?? unified.flatMap { Self.workingSet($0, usage: "memory.current", inactive: "inactive_file") }
     }
 
     private static func workingSet(_ directory: String, usage: String, inactive: String) -> UInt64? {
         guard let used = ControlFile.unsigned("\(directory)/\(usage)") else { return nil }
-        let cold = ControlFile.number(directory + "/memory.stat", key: inactive) ?? 0
-        return used - min(used, UInt64(max(0, cold)))
+        return used - min(used, ControlFile.keyed(directory + "/memory.stat")[inactive] ?? 0)
     }
 }

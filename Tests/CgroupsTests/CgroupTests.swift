@@ -74,6 +74,16 @@ struct CgroupTests {
         }
     }
 
+    @Test("a group of this machine tells what its statistics tell")
+    func usageOfAGroup() throws {
+        try fixture.with { group in
+            let (usage, statistics) = (try group.usage(), try group.statistics())
+            #expect((usage.cpu == nil) == (statistics.cpu == nil))
+            #expect((usage.workingSet == nil) == (statistics.memory == nil))
+        }
+        #expect(refusal { _ = try Cgroup(existing: "/wherry-nothing").usage() }?.code == .notFound)
+    }
+
     @Test(.enabled(if: !CgroupFixture.offered("memory"), "needs a layout without memory controller"))
     func aLimitOfAControllerThatIsMissingIsRefusedAndNothingStays() throws {
         let error = refusal { try fixture.with(CgroupLimits(memoryBytes: 1 << 20)) { _ in } }

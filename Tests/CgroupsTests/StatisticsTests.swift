@@ -23,6 +23,32 @@ struct StatisticsTests {
         try body(directory)
     }
 
+    @Test("usage is CPU time and memory less inactive file cache, from v1 where it counts, else from v2")
+    func usage() throws {
+        try withFiles([
+            "cpu.stat": "usage_usec 10\nuser_usec 6\n", "memory.current": "4096\n",
+            "memory.stat": "anon 1\ninactive_file 1000\ntotal_inactive_file 5000\n",
+            "cpuacct.usage": "77\n", "memory.usage_in_bytes": "6000\n",
+        ]) { directory in
+            #expect(
+                CgroupUsage(cpuacct: nil, memory: nil, unified: directory)
+                    == CgroupUsage(cpu: 10_000, workingSet: 3096))
+            #expect(
+                CgroupUsage(cpuacct: directory, memory: directory, unified: nil)
+                    == CgroupUsage(cpu: 77, workingSet: 1000))
+            #expect(
+                CgroupUsage(cpuacct: nil, memory: directory, unified: directory)
+                    == CgroupUsage(cpu: 10_000, workingSet: 1000))
+            #expect(
+                CgroupUsage(cpuacct: directory + "/no", memory: nil, unified: nil)
+                    == CgroupUsage(cpu: nil, workingSet: nil))
+        }
+        // More cold cache than use is no use, and no trap.
+        try withFiles(["memory.current": "10\n", "memory.stat": "inactive_file 11\n"]) { directory in
+            #expect(CgroupUsage(cpuacct: nil, memory: nil, unified: directory).workingSet == 0)
+        }
+    }
+
     @Test func v2() throws {
         let psi =
             "some avg10=1.50 avg60=0.25 avg300=0.00 total=12345\nfull avg10=0.50 avg60=0.00 avg300=0.00 total=99\n"
