@@ -62,6 +62,9 @@ public struct BundleComposer: Sendable {
     ///
     /// - Parameter namespace: Of objects that name none.
     public mutating func setObjects(_ objects: [JSONValue], namespace: String = "default") throws(BundleError) {
+        // Custom objects come with their definitions.
+        let definition = ResourceType.customResourceDefinition
+        let types = TypeCatalog(objects.filter { $0["kind"] == .string(definition.kind) }, all: true)
         var pins: [ImageReference: ImageReference] = [:]
         for image in images {
             for name in image.names {
@@ -78,7 +81,7 @@ public struct BundleComposer: Sendable {
         let images = ImagePins(pins)
         let document = Document(
             objects: try objects.map { object throws(BundleError) in
-                try images.pin(try Self.checked(object, namespace: namespace))
+                try images.pin(try Self.checked(object, namespace: namespace, types))
             })
         let path = "objects.json"
         let bytes = document.serialized()
@@ -88,11 +91,15 @@ public struct BundleComposer: Sendable {
     }
 
     /// An object as a device will take it, without what only servers write.
-    private static func checked(_ object: JSONValue, namespace: String) throws(BundleError) -> JSONValue {
+    ///
+    /// - Parameter types: those that devices will know.
+    private static func checked(
+        _ object: JSONValue, namespace: String, _ types: TypeCatalog
+    ) throws(BundleError) -> JSONValue {
         guard let reference = FleetProtocol.ObjectReference(of: object) else {
             throw BundleError(.input, "an object needs apiVersion, kind and metadata.name")
         }
-        guard let type = ResourceType.of(apiVersion: reference.apiVersion, kind: reference.kind) else {
+        guard let type = types.served(apiVersion: reference.apiVersion, kind: reference.kind) else {
             throw BundleError(.input, "\(reference): devices know no kind \(reference.kind) of \(reference.apiVersion)")
         }
         var value = object
@@ -102,7 +109,8 @@ public struct BundleComposer: Sendable {
         }
         if type.namespaced, reference.namespace == nil { value["metadata"]?["namespace"] = .string(namespace) }
         do {
-            _ = try Admission.create(value, type: type, namespace: value["metadata"]?["namespace"]?.stringValue)
+            _ = try Admission.create(
+                value, in: ServedForm.of(type), namespace: value["metadata"]?["namespace"]?.stringValue)
         } catch {
             throw BundleError(.invalid, "\(reference): \(error.message)", cause: error)
         }

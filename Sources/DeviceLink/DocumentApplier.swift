@@ -48,27 +48,41 @@ public struct DocumentApplier {
     }
 
     private mutating func apply(_ document: Document) throws {
-        known = try origin.known(transaction.connection)
+        known = try origin.known(transaction)
+        // Objects may be of kinds that the document itself defines: definitions are put first.
+        let definitions = document.objects.filter { Self.isDefinition($0) }
+        for object in definitions {
+            if let key = key(of: object) { try guarded(key) { applier throws in try applier.put(key, object) } }
+        }
         var wanted: [ResourceKey: JSONValue] = [:]
         for object in document.objects {
-            guard let reference = FleetProtocol.ObjectReference(of: object),
-                let type = ResourceType.of(apiVersion: reference.apiVersion, kind: reference.kind)
-            else {
-                outcome.failures.append(unknownKind(object))
-                continue
-            }
-            let namespace = type.namespaced ? reference.namespace ?? "default" : nil
-            wanted[ResourceKey(type: type, namespace: namespace, name: reference.name)] = object
+            if let key = key(of: object) { wanted[key] = object } else { outcome.failures.append(unknownKind(object)) }
         }
+        // What was sent of kinds that came to be known again, or only now.
+        known.merge(try origin.known(transaction)) { present, _ in present }
         try remove(except: wanted)
         let ordered = wanted.sorted { ($0.key.order, $0.key.description) < ($1.key.order, $1.key.description) }
-        for (key, object) in ordered {
+        for (key, object) in ordered where !Self.isDefinition(object) {
             try guarded(key) { applier throws in
                 try applier.ensureNamespace(key.namespace)
                 try applier.put(key, object)
             }
         }
         if origin == .hub { try mergeNodeLabels(document.nodeLabels) }
+    }
+
+    private static func isDefinition(_ object: JSONValue) -> Bool {
+        object["kind"]?.stringValue == ResourceType.customResourceDefinition.kind
+            && object["apiVersion"]?.stringValue == ResourceType.customResourceDefinition.apiVersion
+    }
+
+    /// nil for a kind that nobody here knows.
+    private func key(of object: JSONValue) -> ResourceKey? {
+        guard let reference = FleetProtocol.ObjectReference(of: object),
+            let type = transaction.types.storing(apiVersion: reference.apiVersion, kind: reference.kind)
+        else { return nil }
+        let namespace = type.namespaced ? reference.namespace ?? "default" : nil
+        return ResourceKey(type: type, namespace: namespace, name: reference.name)
     }
 
     /// An object that the store refuses does not block the others; a store that cannot write stops everything.
@@ -144,8 +158,11 @@ public struct DocumentApplier {
         for field in ["uid", "labels", "annotations"] { metadata[field] = object["metadata"]?[field] }
         if let namespace = key.namespace { metadata["namespace"] = .string(namespace) }
         value["metadata"] = metadata
-        var resource = try Admission.create(value, type: key.type, namespace: key.namespace, validation: .ignore)
-            .resource
+        let stated = transaction.types.served(
+            apiVersion: object["apiVersion"]?.stringValue ?? "", kind: object["kind"]?.stringValue ?? "")
+        var resource = try Admission.create(
+            value, in: ServedForm.of(stated ?? key.type), namespace: key.namespace, validation: .ignore
+        ).resource
         resource.annotations[WherryLabels.owner] = origin.owner
         resource.annotations[origin.hashAnnotation] = hash
         return resource
@@ -199,7 +216,7 @@ public struct DocumentApplier {
 
     /// Whether deleting a namespace would take something that is not the hub's.
     private func holdsLocalObjects(_ namespace: String) throws -> Bool {
-        for type in ResourceType.all where type.namespaced && type != .event {
+        for type in transaction.types.all where type.namespaced && type != .event {
             for object in try transaction.list(type, namespace: namespace)
             where object.controllerOwner == nil
                 && object.annotations[WherryLabels.owner] != origin.owner

@@ -1,4 +1,5 @@
 internal import FleetProtocol
+internal import ResourceStore
 internal import Resources
 internal import SQLite
 
@@ -49,11 +50,12 @@ public enum ObjectOrigin: Hashable, Sendable {
 
     // MARK: The record of what was sent
 
-    func known(_ connection: Connection) throws -> [ResourceKey: String] {
+    func known(_ transaction: StoreTransaction) throws -> [ResourceKey: String] {
         var known: [ResourceKey: String] = [:]
         let sql = "SELECT api_version, kind, namespace, name, hash FROM \(table)" + matching([])
-        try connection.forEach(sql, scope.values) { row in
-            guard let type = ResourceType.of(apiVersion: row.text(0), kind: row.text(1)) else { return }
+        let types = transaction.types
+        try transaction.connection.forEach(sql, scope.values) { row in
+            guard let type = types.storing(apiVersion: row.text(0), kind: row.text(1)) else { return }
             let key = ResourceKey(type: type, namespace: type.namespaced ? row.text(2) : nil, name: row.text(3))
             known[key] = row.text(4)
         }

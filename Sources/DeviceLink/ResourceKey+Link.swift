@@ -3,9 +3,10 @@ import Resources
 import SQLite
 
 extension ResourceKey {
-    /// Namespaces first, then what pods need, then workloads.
+    /// Definitions and namespaces first, then what pods need, then workloads.
     var order: Int {
         switch type {
+        case .customResourceDefinition: -1
         case .namespace: 0
         case .configMap, .secret: 1
         default: 2

@@ -56,7 +56,7 @@ extension FleetHub {
                 copy.value[path: "source", "host"] = .string(device.text)
             }
             guard
-                let type = ResourceType.of(
+                let type = transaction.types.storing(
                     apiVersion: involved["apiVersion"]?.stringValue ?? "v1", kind: involved["kind"]?.stringValue ?? "")
             else { return copy }
             if type == .node {

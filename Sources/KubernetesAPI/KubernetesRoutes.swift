@@ -56,7 +56,7 @@ public struct KubernetesRoutes: Sendable {
         self.admitWrite = admitWrite
         self.logger = logger
         tables = TableCatalog(isHub: isHub)
-        openAPI = OpenAPIDocuments(version: version)
+        openAPI = OpenAPIDocuments(version: version, store: store)
     }
 
     /// Adds the routes.
@@ -71,10 +71,10 @@ public struct KubernetesRoutes: Sendable {
         router.get("version") { _, _ in Response.json(version.value, pretty: true) }
         router.get(".well-known/openid-configuration") { _, _ in Response.json(access.tokens.issuerDocument) }
         router.get("openid/v1/jwks") { _, _ in Response.json(access.tokens.webKeys) }
-        router.get("openapi/v2") { request, _ in openAPI.version2(request) }
+        router.get("openapi/v2") { request, _ in await answer(request) { try await openAPI.version2(request) } }
         router.get("openapi/v3") { _, _ in Response.json(openAPI.index) }
         router.get("openapi/v3/**") { request, _ in
-            await answer(request) { () throws(StatusError) in try openAPI.document(request) }
+            await answer(request) { try await openAPI.document(request) }
         }
     }
 
@@ -94,19 +94,21 @@ public struct KubernetesRoutes: Sendable {
     }
 
     private func respond(to request: Request, _ context: ServingContext) async throws -> Response {
-        guard let path = APIPath(request.uri.path) else { throw StatusError.unknownPath() }
+        let types = store.types
+        guard let path = APIPath(request.uri.path, types: types) else { throw StatusError.unknownPath() }
         let user = User(context.caller)
-        let discovery = Discovery(catalog, accept: request.headers[.accept])
         switch path {
         case .coreVersions, .groups, .group, .groupVersion:
             guard request.method == .get || request.method == .head else { throw StatusError.methodNotAllowed() }
-            return try discovery.response(to: path)
+            return try Discovery(catalog.adding(types), accept: request.headers[.accept]).response(to: path)
         case .collection(let type, let namespace):
             return try await respond(CollectionRequest(request, user, type: type, namespace: namespace))
+                .with(warnings: type.deprecations)
         case .object(let key, let subresource) where key.type == .pod && Self.streamParts.contains(subresource):
             return try await stream(ObjectRequest(request, user, key: key, subresource: subresource), context)
         case .object(let key, let subresource):
             return try await respond(ObjectRequest(request, user, key: key, subresource: subresource))
+                .with(warnings: key.type.deprecations)
         case .usage(let type, let namespace, let name):
             return try await respond(
                 UsageRequest(request: request, type: type, namespace: namespace, name: name))
@@ -114,6 +116,11 @@ public struct KubernetesRoutes: Sendable {
             return try await respond(ReviewRequest(request: request, kind: kind, namespace: namespace, user: user))
         }
     }
+}
+
+extension ResourceType {
+    /// What clients of a deprecated version are told, whatever they ask for.
+    fileprivate var deprecations: [String] { (customVersion?.deprecation).map { [$0] } ?? [] }
 }
 
 extension Response {

@@ -50,17 +50,19 @@ final class ChangeFeedState<Item: Hashable & Sendable>: ChangeReceiver {
         var ended = false
     }
 
-    private let types: Set<ResourceType>
+    private let isWanted: @Sendable (ResourceType) -> Bool
     private let mapping: @Sendable (WatchEvent) -> Set<Item>
     private let state = Mutex(State())
 
-    init(types: Set<ResourceType>, mapping: @escaping @Sendable (WatchEvent) -> Set<Item>) {
-        self.types = types
+    init(
+        isWanted: @escaping @Sendable (ResourceType) -> Bool, mapping: @escaping @Sendable (WatchEvent) -> Set<Item>
+    ) {
+        self.isWanted = isWanted
         self.mapping = mapping
     }
 
     func offer(_ event: WatchEvent) {
-        guard types.contains(event.resource.type) else { return }
+        guard isWanted(event.resource.type) else { return }
         add(mapping(event))
     }
 

@@ -55,7 +55,7 @@ struct NamespacePolicies {
 
     private func checkQuotas(_ new: Resource, _ namespace: String) throws {
         for quota in try transaction.list(.resourceQuota, namespace: namespace)
-        where QuotaUsage.types(of: quota).contains(new.type) && QuotaUsage.takes(quota, new) {
+        where QuotaUsage.types(of: quota, in: transaction.types).contains(new.type) && QuotaUsage.takes(quota, new) {
             let used = try Self.usage(of: quota, in: transaction)
             if let refusal = QuotaUsage.refusal(quota, used: used, added: new) {
                 throw StatusError.forbidden(new.key, refusal)
@@ -66,7 +66,7 @@ struct NamespacePolicies {
     /// What the objects of its namespace use of a quota now.
     static func usage(of quota: Resource, in transaction: StoreTransaction) throws -> QuotaUsage {
         var used = QuotaUsage()
-        for type in QuotaUsage.types(of: quota) {
+        for type in QuotaUsage.types(of: quota, in: transaction.types) {
             for object in try transaction.list(type, namespace: quota.namespace) where QuotaUsage.takes(quota, object) {
                 used = used + QuotaUsage(of: object)
             }

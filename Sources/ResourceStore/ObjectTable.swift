@@ -10,6 +10,8 @@ struct ObjectTable {
     }
 
     let connection: Connection
+    /// What the types of rows are found in.
+    var types: TypeCatalog
 
     func find(_ key: ResourceKey) throws -> Row? {
         let sql = "SELECT id, json FROM objects WHERE type = ? AND namespace = ? AND name = ?"
@@ -124,14 +126,12 @@ struct ObjectTable {
     private func resources(_ sql: String, _ bindings: [DatabaseValue]) throws -> [Resource] {
         var found: [Resource] = []
         try connection.forEach(sql, bindings) { row in
-            guard let type = Self.types[row.text(0)] else { return }
+            guard let type = types.stored(row.text(0)) else { return }
             let key = ResourceKey(type: type, namespace: row.text(1), name: row.text(2))
             found.append(try Self.decode(row.bytes(3), key))
         }
         return found
     }
-
-    private static let types = Dictionary(ResourceType.all.map { ($0.qualifiedName, $0) }) { first, _ in first }
 
     private static func bindings(_ key: ResourceKey) -> [DatabaseValue] {
         [.text(key.type.qualifiedName), .text(key.namespace ?? ""), .text(key.name)]

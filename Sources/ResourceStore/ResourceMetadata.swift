@@ -23,7 +23,18 @@ extension Resource {
     }
 
     /// Whether a change of `spec` counts generations.
-    var countsGenerations: Bool { value["spec"] != nil && type != .namespace && type != .node }
+    var countsGenerations: Bool {
+        type.custom != nil || (value["spec"] != nil && type != .namespace && type != .node)
+    }
+
+    /// What generations count the changes of: the spec, and of custom objects all but metadata and a status of its own.
+    var content: JSONValue? {
+        guard type.custom != nil else { return value["spec"] }
+        var content = value
+        content["metadata"] = nil
+        if type.hasStatus { content["status"] = nil }
+        return content
+    }
 
     static func bookmark(of type: ResourceType, version: Int64) -> Resource {
         Resource(

@@ -42,7 +42,17 @@ extension Store {
     public nonisolated func changes<Item: Hashable & Sendable>(
         of types: Set<ResourceType>, mapping: @escaping @Sendable (WatchEvent) -> Set<Item>
     ) -> ChangeFeed<Item> {
-        let state = ChangeFeedState(types: types, mapping: mapping)
-        return ChangeFeed(subscription: ChangeSubscription(state: state, broadcast: broadcast))
+        feed(ChangeFeedState(isWanted: types.contains, mapping: mapping))
+    }
+
+    /// What `mapping` makes of each change of any type but some, coalesced. Types that are defined later are among them.
+    public nonisolated func changes<Item: Hashable & Sendable>(
+        exceptOf types: Set<ResourceType>, mapping: @escaping @Sendable (WatchEvent) -> Set<Item>
+    ) -> ChangeFeed<Item> {
+        feed(ChangeFeedState(isWanted: { !types.contains($0) }, mapping: mapping))
+    }
+
+    private nonisolated func feed<Item>(_ state: ChangeFeedState<Item>) -> ChangeFeed<Item> {
+        ChangeFeed(subscription: ChangeSubscription(state: state, broadcast: broadcast))
     }
 }

@@ -2,6 +2,7 @@ internal import JSON
 internal import Linux
 public import Resources
 public import SQLite
+internal import Synchronization
 
 /// The objects of one device or one hub: versions that only grow, optimistic locking, deletion rules and watches.
 ///
@@ -15,6 +16,9 @@ public actor Store {
     private let state: StoreState
     private var waiting: [PendingWrite] = []
     nonisolated let broadcast: WatchBroadcast
+    private nonisolated let catalog: Mutex<TypeCatalog>
+    /// The types that are stored and served now; readable without waiting for the store's thread.
+    public nonisolated var types: TypeCatalog { catalog.withLock { $0 } }
     /// What opening the database had to do.
     public nonisolated let recovery: Recovery
     /// The database file.
@@ -36,6 +40,7 @@ public actor Store {
         self.path = path
         recovery = state.recovery
         broadcast = WatchBroadcast(historyLimit: historyLimit, version: state.versions.current)
+        catalog = Mutex(state.types)
         executor = ThreadExecutor(name: "store")
         self.state = state
     }
@@ -138,7 +143,7 @@ public actor Store {
             let (outcome, changes) = try state.freeingTransaction(commit: !options.dryRun) {
                 try $0.delete(key, options)
             }
-            broadcast.publish(changes)
+            publish(changes)
             return outcome
         }
     }
@@ -151,7 +156,7 @@ public actor Store {
         dryRun: Bool = false, _ body: @Sendable (StoreTransaction) throws -> T
     ) throws -> T {
         let (result, changes) = try state.transaction(commit: !dryRun) { try body($0) }
-        broadcast.publish(changes)
+        publish(changes)
         return result
     }
 
@@ -166,7 +171,7 @@ public actor Store {
     ) async throws -> T {
         guard type == .event || dryRun else { return try await grouped(body) }
         let (result, changes) = try dryRun ? state.transaction(commit: false, body) : state.volatile(body)
-        broadcast.publish(changes)
+        publish(changes)
         return result
     }
 
@@ -192,7 +197,20 @@ public actor Store {
         }
     }
 
-    func publish(_ changes: [Change]) { broadcast.publish(changes) }
+    /// Who hears of a change finds the types that go with it.
+    func publish(_ changes: [Change]) {
+        let definitions = changes.filter { $0.resource.type == .customResourceDefinition }
+        if !definitions.isEmpty {
+            let types = state.types
+            catalog.withLock { $0 = types }
+        }
+        broadcast.publish(changes)
+        // Watches serve objects by the definition that they began with: their clients begin anew.
+        for change in definitions
+        where change.previous?.value["spec"] != change.resource.value["spec"] || change.kind == .deleted {
+            broadcast.endWatches(of: change.resource.name)
+        }
+    }
 
     // MARK: Events
 

@@ -20,6 +20,8 @@ final class StoreState {
     /// Known namespaces; true for one that is being deleted.
     var namespaces: [String: Bool] = [:]
     var events = VolatileEvents()
+    /// What is stored here: built-in types, and those of the definitions among the objects.
+    var types = TypeCatalog.builtIn
     private var snapshotBase: Int64 = -1
     private var snapshotUptime: Int64
     let recovery: Recovery
@@ -58,7 +60,9 @@ final class StoreState {
         versions.reserved = reserved
         versions.current = max(versions.current, reserved)
         namespaces = [:]
-        for namespace in try ObjectTable(connection: openConnection).list(.namespace, namespace: nil, { _ in true }) {
+        let table = ObjectTable(connection: openConnection, types: .builtIn)
+        types = TypeCatalog(try table.list(.customResourceDefinition, namespace: nil) { _ in true }.lazy.map(\.value))
+        for namespace in try table.list(.namespace, namespace: nil, { _ in true }) {
             namespaces[namespace.name] = namespace.isTerminating
         }
     }
@@ -110,6 +114,7 @@ final class StoreState {
     func transaction<T>(commit: Bool = true, _ body: (StoreTransaction) throws -> T) throws -> (T, [Change]) {
         let connection = try connection()
         let saved = (versions, namespaces, events)
+        let savedTypes = types
         let transaction = StoreTransaction(state: self, connection: connection)
         var dryResult: T?
         do {
@@ -124,6 +129,7 @@ final class StoreState {
             return (result, transaction.changes)
         } catch {
             (versions, namespaces, events) = saved
+            types = savedTypes
             if error is DryRun, let dryResult { return (dryResult, []) }
             throw Self.translated(error)
         }

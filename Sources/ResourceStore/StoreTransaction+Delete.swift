@@ -13,6 +13,7 @@ extension StoreTransaction {
         try check(options, old)
         if key.type == .namespace && Self.systemNamespaces.contains(key.name) { throw StatusError.undeletable(key) }
         var new = old
+        if key.type == .customResourceDefinition, !old.isTerminating { terminate(&new) }
         applyPropagation(options.propagation, to: &new)
         let grace = gracePeriod(of: old, options)
         let remaining = old.isTerminating ? min(grace, old.deletionGracePeriodSeconds ?? 0) : grace

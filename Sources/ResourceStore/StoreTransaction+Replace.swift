@@ -13,7 +13,8 @@ extension StoreTransaction {
         guard version.isEmpty || version == "0" || version == old.resourceVersion else {
             throw StatusError.conflict(resource.key)
         }
-        let new = merged(resource, old: old, subresource)
+        var new = merged(resource, old: old, subresource)
+        if new.type == .customResourceDefinition { try settle(&new) }
         if new.isReadyToRemove { return try remove(new, row: row) }
         guard new.value != old.value else { return old }
         return try write(new, previous: old, row: row)
@@ -40,7 +41,7 @@ extension StoreTransaction {
         var new = resource
         for field in Self.serverFields { new.setMetadata(field, old.metadata(field)) }
         if old.type.hasStatus { new.value["status"] = old.value["status"] }
-        if new.countsGenerations && new.value["spec"] != old.value["spec"] {
+        if new.countsGenerations && new.content != old.content {
             new.setMetadata("generation", .integer(Int64(old.generation + 1)))
         }
         return new

@@ -5,7 +5,9 @@ public import SQLite
 /// Several changes that become visible together or not at all; valid only inside the closure that receives it.
 public final class StoreTransaction {
     let state: StoreState
-    let table: ObjectTable
+    /// The types of this moment: those of definitions that this transaction wrote are among them.
+    public var types: TypeCatalog { state.types }
+    var table: ObjectTable { ObjectTable(connection: connection, types: state.types) }
     var changes: [Change] = []
     /// For a module's own tables in the same database and transaction.
     public let connection: Connection
@@ -13,12 +15,12 @@ public final class StoreTransaction {
     init(state: StoreState, connection: Connection) {
         self.state = state
         self.connection = connection
-        table = ObjectTable(connection: connection)
     }
 
     /// A part that fails alone: what it did is taken back, and the rest of the transaction stands.
     func part<T>(_ body: (StoreTransaction) throws -> T) throws -> Result<T, any Error> {
         let saved = (state.versions, state.namespaces, state.events, changes.count)
+        let types = state.types
         do {
             return .success(try connection.transaction { try body(self) })
         } catch let error as SQLiteError {
@@ -26,6 +28,7 @@ public final class StoreTransaction {
             throw error
         } catch {
             (state.versions, state.namespaces, state.events) = (saved.0, saved.1, saved.2)
+            state.types = types
             changes.removeSubrange(saved.3...)
             return .failure(error)
         }
@@ -91,6 +94,7 @@ public final class StoreTransaction {
         if new.countsGenerations { new.setMetadata("generation", 1) }
         if new.type == .namespace { prepareNamespace(&new) }
         new = try NamespacePolicies(transaction: self).admit(new)
+        if new.type == .customResourceDefinition { try settle(&new) }
         return try write(new, previous: nil, row: nil)
     }
 
@@ -144,6 +148,7 @@ public final class StoreTransaction {
             }
         }
         if new.type == .namespace { state.namespaces[new.name] = new.isTerminating }
+        if new.type == .customResourceDefinition { state.types = state.types.replacing(new.name, with: new.value) }
         changes.append(
             Change(
                 kind: previous == nil ? .added : .modified, version: version, resource: new, previous: previous,
@@ -162,6 +167,10 @@ public final class StoreTransaction {
             Change(
                 kind: .deleted, version: version, resource: last, previous: resource,
                 stored: row == nil ? nil : last.value.serialized()))
+        if resource.type == .customResourceDefinition {
+            state.types = state.types.replacing(resource.name, with: nil)
+            try settleOthers(than: resource)
+        }
         return last
     }
 

@@ -88,6 +88,15 @@ final class WatchBroadcast: Sendable {
         }
     }
 
+    /// Ends the watches of a type, by its `plural.group`: the consumers get what waits first.
+    func endWatches(of name: String) {
+        let buffers = state.withLock { state in
+            state.watchers.values.filter { watcher in watcher.selection.types.contains { $0.qualifiedName == name } }
+                .map(\.buffer)
+        }
+        for buffer in buffers { buffer.finish(nil) }
+    }
+
     func removeWatcher(_ id: Int) { state.withLock { $0.watchers[id] = nil } }
 
     func addFeed(_ feed: any ChangeReceiver) -> Int {

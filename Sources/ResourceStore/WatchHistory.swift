@@ -101,7 +101,13 @@ struct WatchSelection: Sendable {
     let types: Set<ResourceType>
     let namespace: String?
 
+    /// Custom objects are the same in whatever version they were stored.
+    private func isOfType(_ type: ResourceType) -> Bool {
+        type.custom == nil
+            ? types.contains(type) : types.contains { $0.plural == type.plural && $0.group == type.group }
+    }
+
     func takes(_ type: ResourceType, _ namespace: String?) -> Bool {
-        types.contains(type) && (self.namespace == nil || self.namespace == namespace)
+        isOfType(type) && (self.namespace == nil || self.namespace == namespace)
     }
 }

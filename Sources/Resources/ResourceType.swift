@@ -16,6 +16,8 @@ public struct ResourceType: Hashable, Sendable, CustomStringConvertible {
     public let namespaced: Bool
     /// As `all`, for `kubectl get all`.
     public let categories: [String]
+    /// What defines it; nil for built-in types.
+    public let custom: CustomKind?
 
     /// `group/version`, or `version` in the core group.
     public var apiVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
@@ -27,7 +29,7 @@ public struct ResourceType: Hashable, Sendable, CustomStringConvertible {
     public var qualifiedKind: String { group.isEmpty ? kind : "\(kind).\(group)" }
 
     /// `kind` followed by `List`.
-    public var listKind: String { "\(kind)List" }
+    public var listKind: String { custom?.listKind ?? "\(kind)List" }
 
     public var description: String { qualifiedName }
 
@@ -52,6 +54,20 @@ public struct ResourceType: Hashable, Sendable, CustomStringConvertible {
         self.shortNames = shortNames
         self.namespaced = namespaced
         self.categories = categories
+        custom = nil
+    }
+
+    /// A version of a custom kind.
+    init(_ custom: CustomKind, version: String) {
+        group = custom.group
+        self.version = version
+        kind = custom.kind
+        plural = custom.plural
+        singular = custom.singular
+        shortNames = custom.shortNames
+        namespaced = custom.isNamespaced
+        categories = custom.categories
+        self.custom = custom
     }
 
     public static let namespace = ResourceType("Namespace", "namespaces", ["ns"], namespaced: false)

@@ -23,7 +23,7 @@ struct ControlLoop: Sendable {
 
     /// Ends when the task is cancelled or the store closes.
     func run() async {
-        let feed = store.changes(of: WorkItem.watched, mapping: WorkItem.items(for:))
+        let feed = store.changes(exceptOf: WorkItem.unwatched) { [store] in WorkItem.items(for: $0, store.types) }
         feed.mark([.resync])
         await withDiscardingTaskGroup { group in
             var queue = WorkQueue()
@@ -101,7 +101,7 @@ struct ControlLoop: Sendable {
             }
             let (end, events) = transaction.changes(from: position)
             position = end
-            for event in events { next.formUnion(WorkItem.items(for: event)) }
+            for event in events { next.formUnion(WorkItem.items(for: event, transaction.types)) }
             work = next
         }
         return outcomes
@@ -122,11 +122,11 @@ struct ControlLoop: Sendable {
 
     private func resync(_ transaction: StoreTransaction) throws -> Outcome {
         var outcome = Outcome(followUp: [.sweep])
-        for type in WorkItem.watched {
+        for type in transaction.types.all where !WorkItem.unwatched.contains(type) {
             for resource in try transaction.list(type) {
                 let event = WatchEvent(
                     kind: .added, resource: resource, previous: nil, resourceVersion: resource.resourceVersion)
-                outcome.followUp.formUnion(WorkItem.items(for: event))
+                outcome.followUp.formUnion(WorkItem.items(for: event, transaction.types))
             }
         }
         return outcome

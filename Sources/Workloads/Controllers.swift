@@ -9,6 +9,7 @@ public struct Controllers: Service {
     private let store: Store
     private let loop: ControlLoop
     private let upkeep: StoreUpkeep
+    private let cleanup: DefinitionCleanup
 
     /// - Parameter clock: a monotonic clock for every delay and duration.
     public init(
@@ -17,6 +18,7 @@ public struct Controllers: Service {
     ) {
         self.store = store
         loop = ControlLoop(store: store, recorder: recorder, clock: clock, logger: logger)
+        cleanup = DefinitionCleanup(store: store, logger: logger)
         upkeep = StoreUpkeep(store: store, clock: clock, logger: logger)
     }
 
@@ -27,6 +29,7 @@ public struct Controllers: Service {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await loop.run() }
                 group.addTask { await upkeep.keepUp() }
+                group.addTask { await cleanup.cleanUp() }
                 await group.waitForAll()
             }
         }

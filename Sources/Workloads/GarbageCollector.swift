@@ -38,7 +38,8 @@ enum GarbageCollector {
     private static func deleteDependents(of owner: Resource, _ transaction: StoreTransaction) throws -> Bool {
         var isFree = true
         for dependent in try transaction.dependents(of: owner.uid) {
-            let canOwn = dependent.type == .deployment || dependent.type == .replicaSet
+            let canOwn =
+                dependent.type == .deployment || dependent.type == .replicaSet || dependent.type.custom != nil
             let outcome =
                 dependent.isTerminating
                 ? .marked(dependent)

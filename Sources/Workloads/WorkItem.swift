@@ -17,11 +17,11 @@ enum WorkItem: Hashable, Sendable {
     /// Dependents whose owners are gone.
     case sweep
 
-    /// The types whose changes matter.
-    static let watched = Set(ResourceType.all).subtracting([.event])
+    /// The types whose changes do not matter.
+    static let unwatched: Set<ResourceType> = [.event]
 
     /// What a change makes dirty.
-    static func items(for event: WatchEvent) -> Set<WorkItem> {
+    static func items(for event: WatchEvent, _ types: TypeCatalog) -> Set<WorkItem> {
         let resource = event.resource
         var items: Set<WorkItem> = []
         switch resource.type {
@@ -32,20 +32,22 @@ enum WorkItem: Hashable, Sendable {
         }
         if resource.type != .event, let namespace = resource.namespace { items.insert(.quotas(namespace)) }
         for version in [resource, event.previous] {
-            if let version, let owner = version.controllerOwner, let item = item(for: owner, in: version.namespace) {
+            if let version, let owner = version.controllerOwner,
+                let item = item(for: owner, in: version.namespace, types)
+            {
                 items.insert(item)
             }
         }
         if event.kind == .deleted {
-            items.formUnion(afterDeletion(of: resource))
+            items.formUnion(afterDeletion(of: resource, types))
         } else {
             items.formUnion(whileThere(resource, before: event.previous))
         }
         return items
     }
 
-    private static func item(for owner: OwnerReference, in namespace: String?) -> WorkItem? {
-        guard let key = owner.key(in: namespace) else { return nil }
+    private static func item(for owner: OwnerReference, in namespace: String?, _ types: TypeCatalog) -> WorkItem? {
+        guard let key = owner.key(in: namespace, types) else { return nil }
         switch key.type {
         case .deployment: return .deployment(key)
         case .replicaSet: return .replicaSet(key)
@@ -53,11 +55,11 @@ enum WorkItem: Hashable, Sendable {
         }
     }
 
-    private static func afterDeletion(of resource: Resource) -> Set<WorkItem> {
+    private static func afterDeletion(of resource: Resource, _ types: TypeCatalog) -> Set<WorkItem> {
         var items: Set<WorkItem> = [.sweep]
         if let namespace = resource.namespace { items.insert(.namespace(namespace)) }
         for owner in resource.ownerReferences {
-            if let key = owner.key(in: resource.namespace) { items.insert(.finalizer(key)) }
+            if let key = owner.key(in: resource.namespace, types) { items.insert(.finalizer(key)) }
         }
         return items
     }
@@ -76,8 +78,8 @@ enum WorkItem: Hashable, Sendable {
 
 extension OwnerReference {
     /// The owner's key; nil for a kind that nobody here knows.
-    func key(in namespace: String?) -> ResourceKey? {
-        ResourceType.storing(apiVersion: apiVersion, kind: kind)
+    func key(in namespace: String?, _ types: TypeCatalog = .builtIn) -> ResourceKey? {
+        types.storing(apiVersion: apiVersion, kind: kind)
             .map { ResourceKey(type: $0, namespace: namespace, name: name) }
     }
 }

@@ -116,7 +116,7 @@ struct DaemonMetrics: Sendable {
 
     private static func objects(in store: Store) async -> MetricFamily {
         var samples: [MetricFamily.Sample] = []
-        for type in ResourceType.all {
+        for type in store.types.all {
             let count = (try? await store.list(type).items.count) ?? 0
             samples.append(MetricFamily.Sample(Double(count), labels: [("kind", type.kind)]))
         }

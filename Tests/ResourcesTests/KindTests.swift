@@ -52,13 +52,15 @@ import Testing
         "Lease":
             "{apiVersion: coordination.k8s.io/v1, kind: Lease, spec: {holderIdentity: me, leaseDurationSeconds: 15}}",
         "PriorityClass": "{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, value: 10}",
+        "CustomResourceDefinition":
+            "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, spec: {group: a.example, scope: Namespaced, names: {plural: things, kind: Thing}, versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]}}",
         "StorageClass": "{apiVersion: storage.k8s.io/v1, kind: StorageClass, provisioner: a.example/p}",
     ]
 
     private static func admit(_ kind: String, _ changes: [String: JSONValue?] = [:]) throws -> Resource {
         let manifest = try #require(good[kind])
         return try Manifest.admit(manifest) { value in
-            value[at: "metadata.name"] = "x"
+            value[at: "metadata.name"] = kind == "CustomResourceDefinition" ? "things.a.example" : "x"
             for (path, change) in changes { value[at: path] = change }
         }.resource
     }

@@ -39,6 +39,7 @@ extension KubernetesRoutes {
             let merged = try apply.merge(applied, into: old.map(request.form.served), key: served)
             do {
                 guard let old else {
+                    try checkNotTerminating(request.key.type)
                     let (resource, warnings) = try Admission.create(
                         merged, in: request.form, namespace: request.key.namespace, validation: validation)
                     try await admit(nil, resource, request.user)

@@ -2,6 +2,7 @@ import HTTPServing
 import HTTPTypes
 import Hummingbird
 import JSON
+import ResourceStore
 import Resources
 import Synchronization
 
@@ -11,34 +12,39 @@ import Synchronization
 /// not hold it in memory.
 final class OpenAPIDocuments: Sendable {
     private let version: ServerVersion
+    private let store: Store
     private let hashes = Mutex<[String: String]>([:])
 
-    init(version: ServerVersion) {
+    init(version: ServerVersion, store: Store) {
         self.version = version
+        self.store = store
     }
 
     var index: JSONValue {
         var paths: JSONValue = [:]
-        for path in Schema.documentPaths {
-            paths[path] = ["serverRelativeURL": .string("/openapi/v3/\(path)?hash=\(hash(of: path))")]
+        let kinds = store.types.customKinds
+        for path in Set(Schema.documentPaths + kinds.flatMap(\.servedTypes).map(Schema.path)) {
+            paths[path] = ["serverRelativeURL": .string("/openapi/v3/\(path)?hash=\(hash(of: path, kinds))")]
         }
         return ["paths": paths]
     }
 
     /// The v2 document, as JSON. Old clients ask for it as protobuf and want to know how to merge lists: an empty message
     /// tells them to merge as their built-in types say.
-    func version2(_ request: Request) -> Response {
+    func version2(_ request: Request) async throws -> Response {
         guard request.headers[.accept]?.contains("proto-openapi.spec.v2@v1.0+protobuf") == true else {
-            return respond(request, Self.version2) ?? .status(.unknownPath())
+            return try await respond(request, Self.version2, store.types.customKinds)
         }
         // The `@` that clients send is no valid media type; kube-apiserver answers with a dot.
         return .bytes([], contentType: "application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
     }
 
-    func document(_ request: Request) throws(StatusError) -> Response {
+    func document(_ request: Request) async throws -> Response {
         let path = request.uri.path.split(separator: "/").dropFirst(2).joined(separator: "/")
-        guard path != Self.version2, var response = respond(request, path) else { throw .unknownPath() }
-        if QueryParameters(request.uri.query)["hash"] == hash(of: path) {
+        guard path != Self.version2 else { throw StatusError.unknownPath() }
+        let kinds = store.types.customKinds
+        var response = try await respond(request, path, kinds)
+        if QueryParameters(request.uri.query)["hash"] == hash(of: path, kinds) {
             response.headers[.cacheControl] = "public, immutable, max-age=31536000"
         }
         return response
@@ -47,36 +53,60 @@ final class OpenAPIDocuments: Sendable {
     /// Stands for the path of the v2 document, which has none below v3.
     private static let version2 = "v2"
 
-    /// The document with its hash as a tag, or that it has not changed; nil when there is none.
-    private func respond(_ request: Request, _ path: String) -> Response? {
-        let known = hashes.withLock { $0[path] }
-        if let known, request.headers[.ifNoneMatch] == "\"\(known)\"" {
-            return Response(status: .notModified, headers: [.eTag: "\"\(known)\""])
-        }
-        guard let bytes = bytes(of: path) else { return nil }
+    /// The document with its hash as a tag, or that it has not changed.
+    private func respond(_ request: Request, _ path: String, _ kinds: [CustomKind]) async throws -> Response {
+        let tag = "\"\(hash(of: path, kinds))\""
+        if request.headers[.ifNoneMatch] == tag { return Response(status: .notModified, headers: [.eTag: tag]) }
+        guard let bytes = bytes(of: path, try await definitions(path, kinds)) else { throw StatusError.unknownPath() }
         var response = Response.packed(bytes, contentType: "application/json", for: request)
-        response.headers[.eTag] = "\"\(hash(bytes, of: path))\""
+        response.headers[.eTag] = tag
         return response
     }
 
-    private func bytes(of path: String) -> [UInt8]? {
-        guard var document = path == Self.version2 ? Schema.openAPIv2() : Schema.openAPIv3(path) else { return nil }
+    private func definitions(_ path: String, _ kinds: [CustomKind]) async throws -> [JSONValue] {
+        var definitions: [JSONValue] = []
+        for kind in Self.kinds(kinds, in: path) {
+            let key = ResourceKey(type: .customResourceDefinition, namespace: nil, name: kind.name)
+            if let definition = try await store.find(key) { definitions.append(definition.value) }
+        }
+        return definitions
+    }
+
+    private func bytes(of path: String, _ definitions: [JSONValue]) -> [UInt8]? {
+        let isVersion2 = path == Self.version2
+        guard
+            var document = isVersion2
+                ? Schema.openAPIv2(definitions: definitions) : Schema.openAPIv3(path, definitions: definitions)
+        else { return nil }
         document["info"] = ["title": "Kubernetes", "version": .string(version.gitVersion)]
         return document.serialized()
     }
 
-    private func hash(of path: String) -> String {
-        if let known = hashes.withLock({ $0[path] }) { return known }
-        return hash(bytes(of: path) ?? [], of: path)
+    /// The custom kinds that have a part in a document.
+    private static func kinds(_ kinds: [CustomKind], in path: String) -> [CustomKind] {
+        kinds.filter { path == version2 || $0.servedTypes.contains { Schema.path(of: $0) == path } }
     }
 
-    private func hash(_ bytes: [UInt8], of path: String) -> String {
+    /// Names a document by its content, and by the states of the definitions that have a part in it.
+    private func hash(of path: String, _ kinds: [CustomKind]) -> String {
+        let states = Self.kinds(kinds, in: path).map(\.fingerprint)
+        let own = hash(of: path)
+        return states.isEmpty ? own : Self.hash(Array((states + [own]).joined(separator: " ").utf8))
+    }
+
+    /// The hash of what is built in.
+    private func hash(of path: String) -> String {
         if let known = hashes.withLock({ $0[path] }) { return known }
-        // FNV-1a, 64 bits: names a cache entry, protects nothing.
+        let text = Self.hash(bytes(of: path, []) ?? [])
+        // Paths that nobody serves leave nothing behind.
+        if path == Self.version2 || Schema.documentPaths.contains(path) { hashes.withLock { $0[path] = text } }
+        return text
+    }
+
+    /// FNV-1a, 64 bits: names a cache entry, protects nothing.
+    private static func hash(_ bytes: [UInt8]) -> String {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        let text = String(hash, radix: 16, uppercase: true)
-        hashes.withLock { $0[path] = text }
-        return text
+        return String(hash, radix: 16, uppercase: true)
     }
 }

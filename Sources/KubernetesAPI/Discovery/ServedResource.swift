@@ -15,14 +15,27 @@ struct ServedResource: Sendable {
     let verbs: [String]
     let parts: [Part]
 
-    /// In the order of discovery: by group, then by name.
-    static let all: [ServedResource] =
-        ((ResourceType.all + ServedForm.types).map {
-            ServedResource(type: $0, verbs: verbs(of: $0), parts: parts(of: $0))
-        }
-        + RequestKind.reviews.map { ServedResource(type: $0.type, verbs: ["create"], parts: []) }
-        + [ResourceType.nodeMetrics, .podMetrics].map { ServedResource(type: $0, verbs: ["get", "list"], parts: []) })
-        .sorted { ($0.type.group, $0.type.plural) < ($1.type.group, $1.type.plural) }
+    init(_ type: ResourceType) {
+        self.init(type: type, verbs: Self.verbs(of: type), parts: Self.parts(of: type))
+    }
+
+    private init(type: ResourceType, verbs: [String], parts: [Part]) {
+        self.type = type
+        self.verbs = verbs
+        self.parts = parts
+    }
+
+    /// Those of the built-in types in the order of discovery: by group, then by name.
+    static let all: [ServedResource] = sorted(
+        (ResourceType.all + ServedForm.types).map { ServedResource($0) }
+            + RequestKind.reviews.map { ServedResource(type: $0.type, verbs: ["create"], parts: []) }
+            + [ResourceType.nodeMetrics, .podMetrics].map {
+                ServedResource(type: $0, verbs: ["get", "list"], parts: [])
+            })
+
+    fileprivate static func sorted(_ resources: [ServedResource]) -> [ServedResource] {
+        resources.sorted { ($0.type.group, $0.type.plural) < ($1.type.group, $1.type.plural) }
+    }
 
     private static func verbs(of type: ResourceType) -> [String] {
         let verbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
@@ -77,4 +90,11 @@ struct ServedCatalog: Sendable {
     /// For a server that cannot measure what pods use.
     static let withoutUsage = ServedCatalog(
         ServedResource.all.filter { $0.type.group != ResourceType.podMetrics.group })
+
+    /// The same with the custom kinds of a store.
+    func adding(_ types: TypeCatalog) -> ServedCatalog {
+        guard !types.isBuiltIn else { return self }
+        return ServedCatalog(
+            ServedResource.sorted(resources + types.customKinds.flatMap(\.servedTypes).map { ServedResource($0) }))
+    }
 }

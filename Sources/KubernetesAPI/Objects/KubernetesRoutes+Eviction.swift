@@ -71,7 +71,8 @@ enum DisruptionBudget {
 
     private static func controller(of object: Resource, _ transaction: StoreTransaction) throws -> Resource? {
         guard let reference = object.controllerOwner,
-            let type = ResourceType.storing(apiVersion: reference.apiVersion, kind: reference.kind), type.isScalable,
+            let type = transaction.types.storing(apiVersion: reference.apiVersion, kind: reference.kind),
+            type.isScalable,
             let owner = try transaction.find(
                 ResourceKey(type: type, namespace: object.namespace, name: reference.name)),
             owner.uid == reference.uid

@@ -59,10 +59,8 @@ extension KubernetesRoutes {
 
     private func subresource(_ request: ObjectRequest) throws(StatusError) -> Subresource {
         guard let part = Subresource(rawValue: request.subresource) else { throw .unknownPath() }
-        let served = ServedResource.all.first { $0.type == request.key.type }
-        guard part == .none || served?.parts.contains(where: { $0.name == part.rawValue }) == true else {
-            throw .unknownPath()
-        }
+        guard part == .none || ServedResource(request.form.type).parts.contains(where: { $0.name == part.rawValue })
+        else { throw .unknownPath() }
         return part
     }
 
@@ -91,7 +89,7 @@ extension KubernetesRoutes {
     private func get(_ request: ObjectRequest, _ part: Subresource) async throws -> Response {
         let rendering = try rendering(request)
         let resource = try await store.get(request.key)
-        if part == .scale { return .json(try Scale.of(resource)) }
+        if part == .scale { return .json(try Scale.of(request.form.served(resource))) }
         return .json(rendering.value(resource))
     }
 }

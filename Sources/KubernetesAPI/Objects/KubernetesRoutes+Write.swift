@@ -12,6 +12,7 @@ extension KubernetesRoutes {
 
     func create(_ request: CollectionRequest) async throws -> Response {
         guard request.namespace != nil || !request.type.namespaced else { throw StatusError.methodNotAllowed() }
+        try checkNotTerminating(request.type)
         let rendering = try rendering(request)
         let dryRun = try request.query.dryRun()
         let validation = try request.query.fieldValidation()
@@ -22,6 +23,12 @@ extension KubernetesRoutes {
         let created = try await store.create(resource, dryRun: dryRun)
         let more = try await policyWarnings(resource)
         return Response.json(rendering.value(created), status: .created).with(warnings: warnings + more)
+    }
+
+    /// Nothing new of a kind whose definition goes away.
+    func checkNotTerminating(_ type: ResourceType) throws(StatusError) {
+        guard type.custom?.isTerminating == true else { return }
+        throw .methodNotAllowed("create not allowed while custom resource definition is terminating")
     }
 
     /// What else may refuse a write: where the object comes from, and what its writer may give away.
@@ -59,14 +66,17 @@ extension KubernetesRoutes {
         if document.mediaType == ServerSideApply.mediaType {
             return try await apply(request, document, part, rendering, dryRun, validation)
         }
-        guard let kind = Patch.Kind.allCases.first(where: { $0.mediaType == document.mediaType }) else {
-            throw StatusError.unsupportedMediaType(
-                accepted: Patch.Kind.allCases.map(\.mediaType) + [ServerSideApply.mediaType])
+        // Nobody says how lists of custom objects are merged.
+        let kinds = Patch.Kind.allCases.filter { request.type.custom == nil || $0 != .strategicMerge }
+        guard let kind = kinds.first(where: { $0.mediaType == document.mediaType }) else {
+            throw StatusError.unsupportedMediaType(accepted: kinds.map(\.mediaType) + [ServerSideApply.mediaType])
         }
         let patch = try document.json()
         for attempt in 1... {
             let old = try await store.get(request.key)
-            let base = part == .scale ? Resource(value: try Scale.of(old), type: old.type) : request.form.served(old)
+            let base =
+                part == .scale
+                ? Resource(value: try Scale.of(request.form.served(old)), type: old.type) : request.form.served(old)
             let patched = try Patch.apply(kind, patch: patch, to: base)
             let (resource, warnings) = try Admission.update(
                 patched, in: request.form, old: old, subresource: part, validation: validation)
@@ -87,7 +97,7 @@ extension KubernetesRoutes {
         _ stored: Resource, _ part: Subresource, _ rendering: ObjectRendering, _ warnings: [String],
         status: HTTPResponse.Status = .ok
     ) throws(StatusError) -> Response {
-        let value = part == .scale ? try Scale.of(stored) : rendering.value(stored)
+        let value = part == .scale ? try Scale.of(rendering.form.served(stored)) : rendering.value(stored)
         return Response.json(value, status: status).with(warnings: warnings)
     }
 }

@@ -78,7 +78,7 @@ struct ObjectRendering: Sendable {
     func table(
         _ items: [Resource], version: String, resourceVersion: String, header: Bool = true
     ) -> JSONValue {
-        let table = tables[form.stored]
+        let table = ResourceTable(custom: form) ?? tables[form.stored]
         return [
             "apiVersion": .string("meta.k8s.io/\(version)"), "kind": "Table",
             "metadata": ["resourceVersion": .string(resourceVersion)],

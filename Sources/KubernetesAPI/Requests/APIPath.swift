@@ -20,14 +20,14 @@ enum APIPath: Hashable {
     case review(RequestKind, namespace: String?)
 
     /// nil when nothing here has this path.
-    init?(_ path: String) {
+    init?(_ path: String, types: TypeCatalog = .builtIn) {
         let parts = path.split(separator: "/", omittingEmptySubsequences: true).map { PercentCoding.decode($0) }
         switch parts.first {
         case "api":
             if parts.count == 1 {
                 self = .coreVersions
             } else {
-                self.init(group: "", version: parts[1], rest: parts[2...])
+                self.init(group: "", version: parts[1], rest: parts[2...], types)
             }
         case "apis":
             if parts.count == 1 {
@@ -37,14 +37,14 @@ enum APIPath: Hashable {
             } else if parts[1].isEmpty {
                 return nil
             } else {
-                self.init(group: parts[1], version: parts[2], rest: parts[3...])
+                self.init(group: parts[1], version: parts[2], rest: parts[3...], types)
             }
         default:
             return nil
         }
     }
 
-    private init?(group: String, version: String, rest: ArraySlice<String>) {
+    private init?(group: String, version: String, rest: ArraySlice<String>, _ types: TypeCatalog) {
         let rest = Array(rest)
         guard let first = rest.first else {
             self = .groupVersion(group: group, version: version)
@@ -58,7 +58,7 @@ enum APIPath: Hashable {
             self = review
             return
         }
-        func type(_ plural: String) -> ResourceType? { .named(group: group, version: version, plural: plural) }
+        func type(_ plural: String) -> ResourceType? { types.named(group: group, version: version, plural: plural) }
         // `namespaces/NAME/status` is a part of the namespace; every other third word is a resource inside it.
         if first == "namespaces", rest.count >= 3, !["status", "finalize"].contains(rest[2]) {
             guard let type = type(rest[2]), type.namespaced else { return nil }

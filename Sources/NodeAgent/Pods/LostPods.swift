@@ -67,7 +67,7 @@ enum LostPods {
     {
         guard let kind = owner["kind"]?.stringValue, let name = owner["name"]?.stringValue,
             let version = owner["apiVersion"]?.stringValue,
-            let type = ResourceType.all.first(where: { $0.kind == kind && $0.apiVersion == version })
+            let type = transaction.types.storing(apiVersion: version, kind: kind)
         else { return false }
         let key = ResourceKey(type: type, namespace: type.namespaced ? pod.namespace : nil, name: name)
         return try transaction.find(key)?.uid == owner["uid"]?.stringValue

@@ -45,7 +45,7 @@ public enum Admission {
         subject.metadata.validate(type, nameFault: subject.nameFault, into: &errors)
         subject.validate(into: &errors)
         try refuse(errors, subject)
-        return (try subject.encoded(), warnings)
+        return (try subject.encoded(), warnings + subject.warnings)
     }
 
     /// Checks the new state of an object against the old one.
@@ -70,7 +70,7 @@ public enum Admission {
         subject.validate(into: &errors)
         if subresource == .none { try subject.validateUpdate(old: old, into: &errors) }
         try refuse(errors, subject)
-        return (try subject.encoded(), warnings)
+        return (try subject.encoded(), warnings + subject.warnings)
     }
 
     private static func decode(
@@ -85,7 +85,14 @@ public enum Admission {
     static func structure(
         _ value: JSONValue, _ type: ResourceType, validation: FieldValidation
     ) throws(StatusError) -> (JSONValue, warnings: [String]) {
-        let (checked, unknown) = try StructureCheck.check(value, type: type)
+        var checked: JSONValue
+        var unknown: [String]
+        if let version = type.customVersion {
+            (checked, unknown) = try CustomSubject.structure(value, of: type, version)
+        } else {
+            (checked, unknown) = try StructureCheck.check(value, type: type)
+            if type == .customResourceDefinition { unknown += DefinitionRules.unknownFields(checked) }
+        }
         let faults = unknown.map { "unknown field \(JSONValue.string($0))" }
         if validation == .strict, !faults.isEmpty {
             throw StructureCheck.cannotBeHandled(type, "strict decoding error: \(faults.joined(separator: ", "))")

@@ -13,6 +13,12 @@ protocol AdmissionSubject {
     func validate(into errors: inout FieldErrors)
     func validateUpdate(old: Resource, into errors: inout FieldErrors) throws(StatusError)
     func encoded() throws(StatusError) -> Resource
+    /// What its writer should know although it is stored.
+    var warnings: [String] { get }
+}
+
+extension AdmissionSubject {
+    var warnings: [String] { [] }
 }
 
 extension ResourceType {
@@ -21,6 +27,7 @@ extension ResourceType {
         func modelled<T: AdmittedObject>(_ type: T.Type) throws(StatusError) -> any AdmissionSubject {
             try ModelledSubject<T>(document)
         }
+        if let customVersion { return try CustomSubject(self, customVersion, document) }
         guard let kind = Kind.of(self) else { return try modelled(objectType) }
         return try DeclaredSubject(kind: kind, document)
     }
@@ -78,6 +85,7 @@ private struct DeclaredSubject: AdmissionSubject {
         metadata.labels = old.labels.isEmpty ? nil : old.labels
     }
     mutating func setDefaults() { kind.defaults(&document) }
+    var warnings: [String] { kind.type == .customResourceDefinition ? DefinitionRules.warnings(document) : [] }
     func nameFault(_ name: String) -> String? { kind.nameFault(name) }
     func validate(into errors: inout FieldErrors) { kind.rules(document, &errors) }
     func validateUpdate(old: Resource, into errors: inout FieldErrors) {

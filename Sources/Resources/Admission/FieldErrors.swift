@@ -74,4 +74,57 @@ struct FieldErrors {
     mutating func notChanged(_ field: String, _ same: Bool, _ value: @autoclosure () -> JSONValue) {
         if !same { invalid(field, value(), "field is immutable") }
     }
+
+    mutating func append(_ others: FieldErrors) {
+        for cause in others.causes { add(cause.reason, cause.field, cause.message) }
+    }
+
+    /// The same with all fields below another one.
+    func moved(below path: String) -> FieldErrors {
+        var moved = FieldErrors()
+        moved.causes = causes.map { cause in
+            var cause = cause
+            cause.field = "\(path).\(cause.field)"
+            return cause
+        }
+        return moved
+    }
+
+    // MARK: What a schema finds
+
+    /// A value that a schema refuses: `spec.x in body …`.
+    mutating func body(_ field: String, _ value: JSONValue, _ detail: String, prefix: String = "") {
+        invalid(field, value, "\(prefix)\(field) in body \(detail)")
+    }
+
+    mutating func wrongType(_ field: String, _ found: String, wanted: String) {
+        add(
+            "FieldValueTypeInvalid", field,
+            "Invalid value: \"\(found)\": \(field) in body must be of type \(wanted): \"\(found)\"")
+    }
+
+    mutating func wrongFormat(_ field: String, _ text: String, _ format: String) {
+        let value = JSONValue.string(text)
+        add(
+            "FieldValueTypeInvalid", field,
+            "Invalid value: \(value): \(field) in body must be of type \(format): \(value)")
+    }
+
+    /// kube-apiserver names no field here but in the text.
+    mutating func combination(_ field: String, _ detail: String) {
+        add("FieldValueInvalid", "<nil>", "Invalid value: \"\": \(JSONValue.string(field)) \(detail)")
+    }
+
+    mutating func notSupported(_ field: String, _ value: JSONValue, _ supported: [JSONValue]) {
+        let list = supported.map { JSONValue.string($0.stringValue ?? "\($0)").description }.joined(separator: ", ")
+        add("FieldValueNotSupported", field, "Unsupported value: \(value): supported values: \(list)")
+    }
+
+    mutating func duplicate(_ field: String, _ value: JSONValue) {
+        add("FieldValueDuplicate", field, "Duplicate value: \(value)")
+    }
+
+    mutating func tooMany(_ field: String, _ count: Int, limit: Int) {
+        add("FieldValueTooMany", field, "Too many: \(count): must have at most \(limit) item\(limit == 1 ? "" : "s")")
+    }
 }

@@ -14,6 +14,13 @@ public enum Scale {
         for field in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
             metadata[field] = resource.value[path: "metadata", field]
         }
+        if let paths = resource.type.customVersion?.scale {
+            let (replicas, status) = try CustomScale.of(resource, paths)
+            return [
+                "apiVersion": .string(apiVersion), "kind": .string(kind), "metadata": metadata,
+                "spec": ["replicas": replicas], "status": status,
+            ]
+        }
         var status: JSONValue = ["replicas": resource.value[path: "status", "replicas"] ?? 0]
         var selector = resource.value[path: "spec", "selector"] ?? [:]
         if resource.type == .replicationController { selector = ["matchLabels": selector] }
@@ -50,7 +57,8 @@ public enum Scale {
                 ])
         }
         var result = old
-        result.value[path: "spec", "replicas"] = .integer(Int64(replicas))
+        let path = old.type.customVersion?.scale?.specReplicas ?? ["spec", "replicas"]
+        CustomScale.set(.integer(Int64(replicas)), at: path[...], in: &result.value)
         result.resourceVersion = scale[path: "metadata", "resourceVersion"]?.stringValue ?? ""
         return result
     }

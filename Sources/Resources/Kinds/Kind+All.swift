@@ -9,5 +9,6 @@ extension Kind {
         .podDisruptionBudget,
         .clusterRoleBinding, .clusterRole, .roleBinding, .role,
         .priorityClass, .storageClass,
+        .customResourceDefinition,
     ]
 }

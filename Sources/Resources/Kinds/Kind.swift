@@ -77,10 +77,14 @@ public struct Kind: Sendable {
 
 extension ResourceType {
     /// Whether there is a `status` that is written through its own subresource only.
-    public var hasStatus: Bool { Kind.of(self)?.hasStatus ?? objectType.hasStatus }
+    public var hasStatus: Bool {
+        if custom != nil { return customVersion?.hasStatus ?? false }
+        return Kind.of(self)?.hasStatus ?? objectType.hasStatus
+    }
     /// Whether there is a `scale` subresource.
     public var isScalable: Bool {
-        Kind.of(self)?.isScalable ?? (self == .deployment || self == .replicaSet)
+        if custom != nil { return customVersion?.scale != nil }
+        return Kind.of(self)?.isScalable ?? (self == .deployment || self == .replicaSet)
     }
 }
 

@@ -7,6 +7,11 @@ extension Admission {
     public static func create(
         _ value: JSONValue, in form: ServedForm, namespace: String?, validation: FieldValidation = .strict
     ) throws(StatusError) -> (resource: Resource, warnings: [String]) {
+        if form.type.custom != nil {
+            let (resource, warnings) = try create(
+                value, type: form.type, namespace: namespace, validation: validation)
+            return (Resource(value: resource.value, type: form.stored), warnings)
+        }
         guard !form.isStored else {
             return try create(value, type: form.stored, namespace: namespace, validation: validation)
         }
@@ -22,6 +27,11 @@ extension Admission {
         _ value: JSONValue, in form: ServedForm, old: Resource, subresource: Subresource = .none,
         validation: FieldValidation = .strict
     ) throws(StatusError) -> (resource: Resource, warnings: [String]) {
+        if form.type.custom != nil {
+            let (resource, warnings) = try update(
+                value, old: form.served(old), subresource: subresource, validation: validation)
+            return (Resource(value: resource.value, type: form.stored), warnings)
+        }
         guard !form.isStored, subresource != .scale else {
             return try update(value, old: old, subresource: subresource, validation: validation)
         }

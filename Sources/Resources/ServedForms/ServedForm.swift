@@ -50,11 +50,14 @@ public struct ServedForm: Sendable {
     private static let byType = Dictionary(uniqueKeysWithValues: all.map { ($0.type, $0) })
 
     /// The form of a type that a path names; a stored type is a form of itself.
-    public static func of(_ type: ResourceType) -> ServedForm { byType[type] ?? ServedForm(type, of: type) }
+    public static func of(_ type: ResourceType) -> ServedForm {
+        if let custom = type.custom { return ServedForm(type, of: custom) }
+        return byType[type] ?? ServedForm(type, of: type)
+    }
 
     /// A stored object as clients of this form see it.
     public func served(_ resource: Resource) -> Resource {
-        guard !isStored else { return resource }
+        guard !isStored || type.custom != nil else { return resource }
         var value = resource.value
         toServed(&value)
         return Resource(value: value, type: type)
@@ -62,7 +65,7 @@ public struct ServedForm: Sendable {
 
     /// A document of this form as it is stored.
     func storing(_ document: JSONValue) -> JSONValue {
-        guard !isStored else { return document }
+        guard !isStored || type.custom != nil else { return document }
         var value = document
         toStored(&value)
         return Resource(value: value, type: stored).value
@@ -72,7 +75,7 @@ public struct ServedForm: Sendable {
     ///
     /// - Throws: bad request when a field cannot be selected by.
     public func selector(_ query: FieldSelectorQuery) throws(StatusError) -> FieldSelectorQuery {
-        guard !isStored else {
+        guard !isStored || type.custom != nil else {
             try query.check(for: stored)
             return query
         }

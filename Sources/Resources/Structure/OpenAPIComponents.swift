@@ -37,6 +37,19 @@ struct OpenAPIComponents {
         schemas[Self.name(of: schema)] = value
     }
 
+    /// A version of a custom kind, with what every object has.
+    mutating func add(_ type: ResourceType, schema: JSONValue) {
+        var value = schema
+        value[path: "properties", "apiVersion"] = [
+            "type": "string", "description": .string("Group and version, as `\(type.apiVersion)`."),
+        ]
+        value[path: "properties", "kind"] = ["type": "string", "description": .string("Always `\(type.kind)`.")]
+        value[path: "properties", "metadata"] = type.schema["metadata"].map { node($0.node) }
+        value["x-kubernetes-group-version-kind"] = [type.groupVersionKind]
+        let group = type.group.split(separator: ".").reversed().joined(separator: ".")
+        schemas["\(group).\(type.version).\(type.kind)"] = value
+    }
+
     private mutating func object(_ schema: ObjectSchema) -> JSONValue {
         var properties: [String: JSONValue] = [:]
         for field in schema.fields {

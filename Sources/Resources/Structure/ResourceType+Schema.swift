@@ -15,6 +15,16 @@ extension ResourceType {
 
     /// The shape of its documents, without `apiVersion` and `kind`.
     var schema: ObjectSchema {
-        ShapeLibrary.shared.shape(kind, in: package) ?? ObjectSchema(name: kind, fields: [])
+        guard custom == nil else { return Self.customShape }
+        return ShapeLibrary.shared.shape(kind, in: package) ?? ObjectSchema(name: kind, fields: [])
     }
+
+    /// What the shapes say of a custom object: its metadata. The rest is a matter of its ``StructuralSchema``.
+    private static let customShape = ObjectSchema(
+        name: "",
+        fields: [
+            ObjectSchema.Field(
+                name: "metadata", node: ShapeLibrary.shared.shape("ObjectMeta", in: "meta.v1").map { .object($0) } ?? .any,
+                required: false, merge: nil, number: 1)
+        ])
 }

@@ -13,11 +13,13 @@ public enum Schema {
     private static let objects = ResourceType.all + ServedForm.types
 
     /// The OpenAPI v3 document of one of ``documentPaths``; nil for others. Costs a few milliseconds: keep the result.
-    public static func openAPIv3(_ path: String) -> JSONValue? {
+    ///
+    /// - Parameter definitions: the CustomResourceDefinitions whose kinds are part of it.
+    public static func openAPIv3(_ path: String, definitions: [JSONValue] = []) -> JSONValue? {
         let types = objects.filter { self.path(of: $0) == path }
         let requests = RequestKind.reviews.filter { self.path(of: $0.type) == path }
-        guard !types.isEmpty || !requests.isEmpty else { return nil }
-        let (paths, schemas) = parts(types, requests, .v3)
+        guard !types.isEmpty || !requests.isEmpty || !definitions.isEmpty else { return nil }
+        let (paths, schemas) = parts(types, requests, definitions, .v3) { self.path(of: $0) == path }
         return [
             "openapi": "3.0.0", "info": ["title": "Kubernetes", "version": "v1"], "paths": paths,
             "components": ["schemas": schemas],
@@ -25,8 +27,8 @@ public enum Schema {
     }
 
     /// The one document of OpenAPI v2, of all kinds. Costs some ten milliseconds and a megabyte: do not keep the result.
-    public static func openAPIv2() -> JSONValue {
-        let (paths, own) = parts(objects, RequestKind.reviews, .v2)
+    public static func openAPIv2(definitions: [JSONValue] = []) -> JSONValue {
+        let (paths, own) = parts(objects, RequestKind.reviews, definitions, .v2) { _ in true }
         var schemas = own
         schemas[OpenAPIComponents.patchName] = OpenAPIComponents.patch
         return [
@@ -42,7 +44,8 @@ public enum Schema {
     }
 
     private static func parts(
-        _ types: [ResourceType], _ requests: [RequestKind], _ form: OpenAPIForm
+        _ types: [ResourceType], _ requests: [RequestKind], _ definitions: [JSONValue], _ form: OpenAPIForm,
+        takes isWanted: (ResourceType) -> Bool
     ) -> (paths: JSONValue, schemas: JSONValue) {
         var components = OpenAPIComponents(form: form)
         let operations = OpenAPIPaths(form: form)
@@ -55,11 +58,18 @@ public enum Schema {
             components.add(request.type)
             paths.merge(operations.paths(of: request)) { $1 }
         }
+        for definition in definitions {
+            for type in CustomKind(definition)?.servedTypes ?? [] where isWanted(type) {
+                let version = definition.list("spec", "versions").first { $0.text("name") == type.version }
+                components.add(type, schema: version?[path: "schema", "openAPIV3Schema"] ?? ["type": "object"])
+                paths.merge(operations.paths(of: type)) { $1 }
+            }
+        }
         return (.object(paths), .object(components.schemas))
     }
 
     /// `api/v1` or `apis/GROUP/VERSION`.
-    static func path(of type: ResourceType) -> String {
+    public static func path(of type: ResourceType) -> String {
         type.group.isEmpty ? "api/\(type.version)" : "apis/\(type.apiVersion)"
     }
 }

@@ -95,6 +95,7 @@ struct HubCommand: AsyncParsableCommand {
         try await Daemon.run(
             [
                 server, hub, registry, StoreUpkeep(store: store, logger: logger),
+                DefinitionCleanup(store: store, logger: logger),
                 AccessUpkeep(store: store, logger: logger),
             ], logger: logger)
         await store.close()

@@ -19,7 +19,8 @@ struct ApplyCommand: AsyncParsableCommand {
 
     func run() async throws {
         let client = try LocalClient(client)
-        for object in try Manifest.objects(in: filename, namespace: scope.namespace) {
+        let types = await client.types()
+        for object in try Manifest.objects(in: filename, namespace: scope.namespace, types: types) {
             print(try await apply(object, with: client))
         }
     }
@@ -50,10 +51,10 @@ struct GetCommand: AsyncParsableCommand {
     var name: String?
 
     func run() async throws {
-        let type = try ObjectPath.type(named: kind)
+        let client = try LocalClient(client)
+        let type = try await ObjectPath.type(named: kind, of: client)
         var path = ObjectPath.collection(type, namespace: allNamespaces ? nil : scope.namespace)
         if let name { path += "/\(name)" }
-        let client = try LocalClient(client)
         switch output {
         case nil:
             let accept = "application/json;as=Table;v=v1;g=meta.k8s.io"
@@ -112,7 +113,7 @@ struct DeleteCommand: AsyncParsableCommand {
     func run() async throws {
         let client = try LocalClient(client)
         var isWhole = true
-        for object in try objects() {
+        for object in try await objects(with: client) {
             do {
                 _ = try await client.json(.DELETE, object.path, body: ["propagationPolicy": "Background"])
                 print("\(object.label) deleted")
@@ -124,11 +125,13 @@ struct DeleteCommand: AsyncParsableCommand {
         if !isWhole { throw ExitCode.failure }
     }
 
-    private func objects() throws -> [(path: String, label: String)] {
+    private func objects(with client: LocalClient) async throws -> [(path: String, label: String)] {
         guard let kind else {
-            return try Manifest.objects(in: filename, namespace: scope.namespace).map { ($0.path, $0.label) }
+            let types = await client.types()
+            return try Manifest.objects(in: filename, namespace: scope.namespace, types: types)
+                .map { ($0.path, $0.label) }
         }
-        let type = try ObjectPath.type(named: kind)
+        let type = try await ObjectPath.type(named: kind, of: client)
         let collection = ObjectPath.collection(type, namespace: scope.namespace)
         return names.map { ("\(collection)/\($0)", "\(type.kind.lowercased())/\($0)") }
     }
@@ -183,14 +186,21 @@ enum ObjectPath {
         return "\(root)/namespaces/\(namespace)/\(type.plural)"
     }
 
-    static func type(named name: String) throws -> ResourceType {
-        let wanted = name.lowercased()
-        let found = ResourceType.all.first {
-            [$0.plural, $0.singular, $0.kind.lowercased()].contains(wanted) || $0.shortNames.contains(wanted)
-        }
-        guard let found else {
+    /// Asks the daemon for its definitions when the name is none of a built-in kind.
+    static func type(named name: String, of client: LocalClient) async throws -> ResourceType {
+        if let found = TypeCatalog.builtIn.matching(name) { return found }
+        guard let found = await client.types().matching(name) else {
             throw CommandError("the server doesn't have a resource type \"\(name)\"")
         }
         return found
+    }
+}
+
+extension LocalClient {
+    /// The types of the daemon's store; the built-in ones alone when it does not answer.
+    func types() async -> TypeCatalog {
+        let path = ObjectPath.collection(.customResourceDefinition, namespace: nil)
+        guard let list = try? await json(.GET, path) else { return .builtIn }
+        return TypeCatalog(list["items"]?.arrayValue ?? [])
     }
 }

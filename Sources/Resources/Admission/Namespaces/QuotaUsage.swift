@@ -63,18 +63,18 @@ public struct QuotaUsage: Sendable, Equatable {
     // MARK: Quotas
 
     /// The types whose objects a quota counts.
-    public static func types(of quota: Resource) -> Set<ResourceType> {
+    public static func types(of quota: Resource, in catalog: TypeCatalog) -> Set<ResourceType> {
         var types: Set<ResourceType> = []
         for name in hard(quota).keys {
-            if let type = type(of: name) { types.insert(type) }
+            if let type = type(of: name, in: catalog) { types.insert(type) }
         }
         return types
     }
 
-    private static func type(of name: String) -> ResourceType? {
+    private static func type(of name: String, in catalog: TypeCatalog) -> ResourceType? {
         if name.hasPrefix("count/") {
-            let qualified = name.dropFirst("count/".count)
-            return ResourceType.all.first { $0.qualifiedName == qualified && $0.namespaced }
+            let type = catalog.stored(String(name.dropFirst("count/".count)))
+            return type?.namespaced == true ? type : nil
         }
         if name == "requests.storage" { return .persistentVolumeClaim }
         if name.hasPrefix("services") { return .service }

@@ -1,0 +1,124 @@
+import JSON
+import ResourceStore
+import Resources
+import Testing
+
+@Suite("Custom kinds in a store") struct CustomKindTests {
+    private static func definition(
+        _ plural: String = "widgets", kind: String = "Widget", stored: String = "v1"
+    ) -> Resource {
+        func version(_ name: String) -> JSONValue {
+            [
+                "name": .string(name), "served": true, "storage": .bool(name == stored),
+                "schema": ["openAPIV3Schema": ["type": "object", "x-kubernetes-preserve-unknown-fields": true]],
+            ]
+        }
+        return Resource(
+            value: [
+                "metadata": ["name": .string("\(plural).example.com")],
+                "spec": [
+                    "group": "example.com", "scope": "Namespaced",
+                    "names": [
+                        "plural": .string(plural), "singular": .string(plural), "kind": .string(kind),
+                        "listKind": .string("\(kind)List"),
+                    ],
+                    "versions": [version("v1"), version("v2")],
+                ],
+            ], type: .customResourceDefinition)
+    }
+
+    private static func widget(_ name: String, _ type: ResourceType) -> Resource {
+        Resource(
+            value: ["metadata": ["name": .string(name), "namespace": "default"], "spec": ["a": 1]], type: type)
+    }
+
+    @Test func `a definition's kind is served when its write returns, in all its versions, after a restart too`()
+        async throws
+    {
+        let fixture = try await Fixture()
+        #expect(fixture.store.types.isBuiltIn)
+        _ = try await fixture.store.create(Self.definition())
+        let type = try #require(fixture.store.types.storing(apiVersion: "example.com/v2", kind: "Widget"))
+        #expect(type.version == "v1")
+        #expect(fixture.store.types.named(group: "example.com", version: "v2", plural: "widgets")?.version == "v2")
+        let object = try await fixture.store.create(Self.widget("a", type))
+        #expect(object.generation == 1)
+        let again = try Store(path: fixture.crashedCopy() + "/state.db")
+        let known = try #require(again.types.stored("widgets.example.com"))
+        #expect(try await again.get(ResourceKey(type: known, namespace: "default", name: "a")).value == object.value)
+    }
+
+    @Test func `what a transaction defines is gone when it fails`() async throws {
+        struct Stop: Error {}
+        let fixture = try await Fixture()
+        await #expect(throws: Stop.self) {
+            try await fixture.store.transaction { transaction in
+                try transaction.create(Self.definition())
+                let type = try #require(transaction.types.stored("widgets.example.com"))
+                try transaction.create(Self.widget("a", type))
+                throw Stop()
+            }
+        }
+        #expect(fixture.store.types.isBuiltIn)
+        _ = try await fixture.store.transaction(dryRun: true) { try $0.create(Self.definition()) }
+        #expect(fixture.store.types.isBuiltIn)
+    }
+
+    @Test func `a name that is taken waits until it is free`() async throws {
+        let fixture = try await Fixture()
+        let first = try await fixture.store.create(Self.definition())
+        let second = try await fixture.store.create(Self.definition("others"))
+        #expect(fixture.store.types.customKinds.map(\.name) == ["widgets.example.com"])
+        guard case .marked(let marked) = try await fixture.store.delete(first.key) else {
+            Issue.record("the definition went before its objects")
+            return
+        }
+        #expect(marked.finalizers == ["customresourcecleanup.apiextensions.k8s.io"])
+        try await fixture.store.update(first.key) { $0.finalizers = [] }
+        #expect(fixture.store.types.customKinds.map(\.name) == ["others.example.com"])
+        #expect(DefinitionStatus.isEstablished(try await fixture.store.get(second.key).value))
+    }
+
+    @Test func `generations count changes of all but metadata, and watches end when the definition changes`() async throws {
+        let fixture = try await Fixture()
+        let definition = try await fixture.store.create(Self.definition())
+        let type = try #require(fixture.store.types.stored("widgets.example.com"))
+        var object = try await fixture.store.create(Self.widget("a", type))
+        object.labels = ["a": "b"]
+        object = try await fixture.store.replace(object)
+        #expect(object.generation == 1)
+        object.value["other"] = 1
+        object = try await fixture.store.replace(object)
+        #expect(object.generation == 2)
+        let before = object.resourceVersion
+        let stream = try await fixture.store.watch([type])
+        var changed = Self.definition(stored: "v2")
+        changed.resourceVersion = definition.resourceVersion
+        _ = try await fixture.store.replace(changed)
+        var events = stream.makeAsyncIterator()
+        #expect(try await events.next() == nil)
+        let stored = try #require(fixture.store.types.stored("widgets.example.com"))
+        #expect(stored.version == "v2")
+        object = try await fixture.store.get(ResourceKey(type: stored, namespace: "default", name: "a"))
+        object.value["other"] = 2
+        _ = try await fixture.store.replace(object)
+        // The history goes on under the new version.
+        var later = try await fixture.store.watch([stored], since: before).makeAsyncIterator()
+        #expect(try await later.next()?.resource.value["other"] == 2)
+    }
+
+    @Test func `quotas count custom objects`() async throws {
+        let fixture = try await Fixture()
+        _ = try await fixture.store.create(Self.definition())
+        let type = try #require(fixture.store.types.stored("widgets.example.com"))
+        _ = try await fixture.store.create(
+            Resource(
+                value: [
+                    "metadata": ["name": "q", "namespace": "default"],
+                    "spec": ["hard": ["count/widgets.example.com": "1"]],
+                ], type: .resourceQuota))
+        _ = try await fixture.store.create(Self.widget("a", type))
+        let refused = await status { _ = try await fixture.store.create(Self.widget("b", type)) }
+        #expect(refused?.message.contains("exceeded quota: q, requested: count/widgets.example.com=1") == true)
+    }
+}
