@@ -79,7 +79,9 @@ import Testing
         #expect(DefinitionStatus.isEstablished(try await fixture.store.get(second.key).value))
     }
 
-    @Test func `generations count changes of all but metadata, and watches end when the definition changes`() async throws {
+    @Test func `generations count changes of all but metadata, and watches end when the definition changes`()
+        async throws
+    {
         let fixture = try await Fixture()
         let definition = try await fixture.store.create(Self.definition())
         let type = try #require(fixture.store.types.stored("widgets.example.com"))

@@ -51,29 +51,52 @@ import Testing
     private static let root = "spec.versions[0].schema.openAPIV3Schema"
 
     private static let bad: [(path: String, value: JSONValue?, message: String)] = [
-        ("spec.names.plural", "gadgets",
-            "metadata.name: Invalid value: \"widgets.example.com\": must be spec.names.plural+\".\"+spec.group"),
-        ("spec.scope", "World", "spec.scope: Unsupported value: \"World\": supported values: \"Cluster\", \"Namespaced\""),
+        (
+            "spec.names.plural", "gadgets",
+            "metadata.name: Invalid value: \"widgets.example.com\": must be spec.names.plural+\".\"+spec.group"
+        ),
+        (
+            "spec.scope", "World",
+            "spec.scope: Unsupported value: \"World\": supported values: \"Cluster\", \"Namespaced\""
+        ),
         ("spec.versions[0].schema", nil, "\(root): Required value: schemas are required"),
         ("\(root).type", nil, "\(root).type: Required value: must not be empty at the root"),
-        ("\(root).properties.spec.type", nil,
-            "\(root).properties[spec].type: Required value: must not be empty for specified object fields"),
-        ("\(root).properties.spec.properties.size.default", "x",
-            "\(root).properties[spec].properties[size].default: Invalid value: \"string\": default in body must be of type integer: \"string\""),
-        ("\(root).properties.spec.properties.color.pattern", "(",
-            "\(root).properties[spec].properties[color].pattern: Invalid value: \"(\": must be a valid regular expression, but isn't: error parsing regexp: missing closing ): `(`"),
-        ("\(root).properties.spec.anyOf", [["type": "object"]],
-            "\(root).properties[spec].anyOf[0].type: Forbidden: must be empty to be structural"),
-        ("\(root).properties.spec.uniqueItems", true,
-            "\(root).properties[spec].uniqueItems: Forbidden: uniqueItems cannot be set to true since the runtime complexity becomes quadratic"),
-        ("\(root).properties.spec.properties.list", ["type": "array"],
-            "\(root).properties[spec].properties[list].items: Required value: must be specified"),
-        ("\(root).properties.metadata", ["type": "object", "properties": ["labels": ["type": "object"]]],
-            "\(root).properties[metadata]: Forbidden: must not specify anything other than name and generateName, but metadata is implicitly specified"),
-        ("spec.conversion", ["strategy": "Webhook"],
-            "spec.conversion.strategy: Forbidden: this server calls no conversion webhooks; with None its versions differ in apiVersion only"),
-        ("spec.versions[0].subresources.scale.specReplicasPath", ".size",
-            "spec.versions[0].subresources.scale.specReplicasPath: Invalid value: \".size\": should be a json path under .spec"),
+        (
+            "\(root).properties.spec.type", nil,
+            "\(root).properties[spec].type: Required value: must not be empty for specified object fields"
+        ),
+        (
+            "\(root).properties.spec.properties.size.default", "x",
+            "\(root).properties[spec].properties[size].default: Invalid value: \"string\": default in body must be of type integer: \"string\""
+        ),
+        (
+            "\(root).properties.spec.properties.color.pattern", "(",
+            "\(root).properties[spec].properties[color].pattern: Invalid value: \"(\": must be a valid regular expression, but isn't: error parsing regexp: missing closing ): `(`"
+        ),
+        (
+            "\(root).properties.spec.anyOf", [["type": "object"]],
+            "\(root).properties[spec].anyOf[0].type: Forbidden: must be empty to be structural"
+        ),
+        (
+            "\(root).properties.spec.uniqueItems", true,
+            "\(root).properties[spec].uniqueItems: Forbidden: uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
+        ),
+        (
+            "\(root).properties.spec.properties.list", ["type": "array"],
+            "\(root).properties[spec].properties[list].items: Required value: must be specified"
+        ),
+        (
+            "\(root).properties.metadata", ["type": "object", "properties": ["labels": ["type": "object"]]],
+            "\(root).properties[metadata]: Forbidden: must not specify anything other than name and generateName, but metadata is implicitly specified"
+        ),
+        (
+            "spec.conversion", ["strategy": "Webhook"],
+            "spec.conversion.strategy: Forbidden: this server calls no conversion webhooks; with None its versions differ in apiVersion only"
+        ),
+        (
+            "spec.versions[0].subresources.scale.specReplicasPath", ".size",
+            "spec.versions[0].subresources.scale.specReplicasPath: Invalid value: \".size\": should be a json path under .spec"
+        ),
     ]
 
     @Test("what is no definition is refused in Kubernetes' words", arguments: bad.indices)
@@ -135,7 +158,8 @@ import Testing
         let error = #expect(throws: StatusError.self) { try Admission.update(bad, in: form, old: created) }
         #expect(
             error?.message
-                == "Widget in version \"v1\" cannot be handled as a Widget: strict decoding error: unknown field \"spec.colour\"")
+                == "Widget in version \"v1\" cannot be handled as a Widget: strict decoding error: unknown field \"spec.colour\""
+        )
         let scaled = try Admission.update(["spec": ["replicas": 4]], in: form, old: created, subresource: .scale)
         #expect(scaled.resource.value[path: "spec", "size"] == 4)
         #expect(try Scale.of(scaled.resource)[path: "spec", "replicas"] == 4)

@@ -26,67 +26,111 @@ import Testing
         ("{type: integer}", "1.5", ["v: Invalid value: \"number\": v in body must be of type integer: \"number\""]),
         ("{type: string}", "[]", ["v: Invalid value: \"array\": v in body must be of type string: \"array\""]),
         ("{type: string, nullable: true}", "null", []),
-        ("{type: array, items: {type: string}}", "[null]",
-            ["v[0]: Invalid value: \"null\": v[0] in body must be of type string: \"null\""]),
+        (
+            "{type: array, items: {type: string}}", "[null]",
+            ["v[0]: Invalid value: \"null\": v[0] in body must be of type string: \"null\""]
+        ),
         ("{type: object, required: [a, b], properties: {a: {type: string}}}", "{a: x}", ["v.b: Required value"]),
-        ("{type: object, additionalProperties: {type: integer}}", "{a: 1, b: x}",
-            ["v.b: Invalid value: \"string\": v.b in body must be of type integer: \"string\""]),
+        (
+            "{type: object, additionalProperties: {type: integer}}", "{a: 1, b: x}",
+            ["v.b: Invalid value: \"string\": v.b in body must be of type integer: \"string\""]
+        ),
         ("{type: string, enum: [a, b]}", "c", ["v: Unsupported value: \"c\": supported values: \"a\", \"b\""]),
         ("{type: integer, enum: [1, 2]}", "3", ["v: Unsupported value: 3: supported values: \"1\", \"2\""]),
         ("{type: string, pattern: '^[a-z]+$'}", "abc", []),
         ("{type: string, pattern: '^[a-z]+$'}", "'1'", ["v: Invalid value: \"1\": v in body should match '^[a-z]+$'"]),
-        ("{type: integer, minimum: 1}", "0",
-            ["v: Invalid value: 0: v in body should be greater than or equal to 1"]),
-        ("{type: integer, minimum: 1, exclusiveMinimum: true}", "1",
-            ["v: Invalid value: 1: v in body should be greater than 1"]),
+        (
+            "{type: integer, minimum: 1}", "0",
+            ["v: Invalid value: 0: v in body should be greater than or equal to 1"]
+        ),
+        (
+            "{type: integer, minimum: 1, exclusiveMinimum: true}", "1",
+            ["v: Invalid value: 1: v in body should be greater than 1"]
+        ),
         ("{type: integer, maximum: 10}", "11", ["v: Invalid value: 11: v in body should be less than or equal to 10"]),
-        ("{type: integer, maximum: 10, exclusiveMaximum: true}", "10",
-            ["v: Invalid value: 10: v in body should be less than 10"]),
+        (
+            "{type: integer, maximum: 10, exclusiveMaximum: true}", "10",
+            ["v: Invalid value: 10: v in body should be less than 10"]
+        ),
         ("{type: integer, multipleOf: 5}", "7", ["v: Invalid value: 7: v in body should be a multiple of 5"]),
         ("{type: number, multipleOf: 0.1}", "0.3", []),
         ("{type: string, maxLength: 2}", "abc", ["v: Too long: may not be more than 2 bytes"]),
         ("{type: string, maxLength: 2}", "äö", []),
-        ("{type: string, minLength: 2}", "a",
-            ["v: Invalid value: \"a\": v in body should be at least 2 chars long"]),
-        ("{type: array, maxItems: 1, items: {type: integer}}", "[1, 2]",
-            ["v: Too many: 2: must have at most 1 item"]),
-        ("{type: array, minItems: 1, items: {type: integer}}", "[]",
-            ["v: Invalid value: []: v in body should have at least 1 items"]),
-        ("{type: object, maxProperties: 1, additionalProperties: true}", "{a: 1, b: 2}",
-            ["v: Invalid value: {\"a\":1,\"b\":2}: v in body should have at most 1 properties"]),
-        ("{type: object, minProperties: 1, additionalProperties: true}", "{}",
-            ["v: Invalid value: {}: v in body should have at least 1 properties"]),
+        (
+            "{type: string, minLength: 2}", "a",
+            ["v: Invalid value: \"a\": v in body should be at least 2 chars long"]
+        ),
+        (
+            "{type: array, maxItems: 1, items: {type: integer}}", "[1, 2]",
+            ["v: Too many: 2: must have at most 1 item"]
+        ),
+        (
+            "{type: array, minItems: 1, items: {type: integer}}", "[]",
+            ["v: Invalid value: []: v in body should have at least 1 items"]
+        ),
+        (
+            "{type: object, maxProperties: 1, additionalProperties: true}", "{a: 1, b: 2}",
+            ["v: Invalid value: {\"a\":1,\"b\":2}: v in body should have at most 1 properties"]
+        ),
+        (
+            "{type: object, minProperties: 1, additionalProperties: true}", "{}",
+            ["v: Invalid value: {}: v in body should have at least 1 properties"]
+        ),
         ("{type: string, format: date-time}", "'2026-01-01T00:00:00Z'", []),
-        ("{type: string, format: date-time}", "soon",
-            ["v: Invalid value: \"soon\": v in body must be of type date-time: \"soon\""]),
+        (
+            "{type: string, format: date-time}", "soon",
+            ["v: Invalid value: \"soon\": v in body must be of type date-time: \"soon\""]
+        ),
         ("{type: string, format: ipv4}", "10.0.0.1", []),
-        ("{type: string, format: ipv4}", "10.0.0", ["v: Invalid value: \"10.0.0\": v in body must be of type ipv4: \"10.0.0\""]),
+        (
+            "{type: string, format: ipv4}", "10.0.0",
+            ["v: Invalid value: \"10.0.0\": v in body must be of type ipv4: \"10.0.0\""]
+        ),
         ("{type: string, format: duration}", "1h30m", []), ("{type: string, format: cidr}", "10.0.0.0/8", []),
         ("{type: string, format: uuid}", "4a2f1e70-5dc1-4c5e-9d1d-0123456789ab", []),
         ("{type: string, format: whatever}", "x", []),
         ("{x-kubernetes-int-or-string: true}", "80", []), ("{x-kubernetes-int-or-string: true}", "80%", []),
-        ("{x-kubernetes-int-or-string: true}", "true",
-            ["v: Invalid value: \"boolean\": v in body must be of type integer,string: \"boolean\""]),
-        ("{type: object, properties: {a: {type: string}, b: {type: string}}, oneOf: [{required: [a]}, {required: [b]}]}",
+        (
+            "{x-kubernetes-int-or-string: true}", "true",
+            ["v: Invalid value: \"boolean\": v in body must be of type integer,string: \"boolean\""]
+        ),
+        (
+            "{type: object, properties: {a: {type: string}, b: {type: string}}, oneOf: [{required: [a]}, {required: [b]}]}",
             "{a: x, b: y}",
-            ["<nil>: Invalid value: \"\": \"v\" must validate one and only one schema (oneOf). Found 2 valid alternatives"]),
-        ("{type: object, properties: {a: {type: string}, b: {type: string}}, anyOf: [{required: [a]}, {required: [b]}]}",
+            [
+                "<nil>: Invalid value: \"\": \"v\" must validate one and only one schema (oneOf). Found 2 valid alternatives"
+            ]
+        ),
+        (
+            "{type: object, properties: {a: {type: string}, b: {type: string}}, anyOf: [{required: [a]}, {required: [b]}]}",
             "{}",
-            ["<nil>: Invalid value: \"\": \"v\" must validate at least one schema (anyOf)", "v.a: Required value"]),
-        ("{type: string, not: {enum: [a]}}", "a",
-            ["<nil>: Invalid value: \"\": \"v\" must not validate the schema (not)"]),
-        ("{type: string, allOf: [{minLength: 2}, {pattern: a}]}", "b",
+            ["<nil>: Invalid value: \"\": \"v\" must validate at least one schema (anyOf)", "v.a: Required value"]
+        ),
+        (
+            "{type: string, not: {enum: [a]}}", "a",
+            ["<nil>: Invalid value: \"\": \"v\" must not validate the schema (not)"]
+        ),
+        (
+            "{type: string, allOf: [{minLength: 2}, {pattern: a}]}", "b",
             [
                 "v: Invalid value: \"b\": v in body should be at least 2 chars long",
                 "v: Invalid value: \"b\": v in body should match 'a'",
                 "<nil>: Invalid value: \"\": \"v\" must validate all the schemas (allOf). None validated",
-            ]),
-        ("{type: array, x-kubernetes-list-type: set, items: {type: string}}", "[a, b, a]",
-            ["v[2]: Duplicate value: \"a\""]),
-        ("{type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [n], items: {type: object, required: [n], properties: {n: {type: string}, x: {type: integer}}}}",
-            "[{n: a, x: 1}, {n: a, x: 2}]", ["v[1]: Duplicate value: {\"n\":\"a\"}"]),
-        ("{type: object, x-kubernetes-embedded-resource: true, x-kubernetes-preserve-unknown-fields: true}", "{a: 1}",
-            ["v.apiVersion: Required value", "v.kind: Required value"]),
+            ]
+        ),
+        (
+            "{type: array, x-kubernetes-list-type: set, items: {type: string}}", "[a, b, a]",
+            ["v[2]: Duplicate value: \"a\""]
+        ),
+        (
+            "{type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [n], items: {type: object, required: [n], properties: {n: {type: string}, x: {type: integer}}}}",
+            "[{n: a, x: 1}, {n: a, x: 2}]", ["v[1]: Duplicate value: {\"n\":\"a\"}"]
+        ),
+        (
+            "{type: object, x-kubernetes-embedded-resource: true, x-kubernetes-preserve-unknown-fields: true}",
+            "{a: 1}",
+            ["v.apiVersion: Required value", "v.kind: Required value"]
+        ),
     ]
 
     @Test("values are judged in kube-apiserver's words", arguments: table.indices)
@@ -148,12 +192,17 @@ import Testing
         "match as in RE2",
         arguments: [
             ("a", "cat", true), ("^a", "cat", false), ("^c.t$", "cat", true), ("^(a|b)*c$", "ababc", true),
-            ("^[^a-c]+$", "xyz", true), ("^[^a-c]+$", "xaz", false), ("^a{2,3}$", "aa", true), ("^a{2,3}$", "aaaa", false),
-            ("^a{2,}$", "aaaaa", true), ("^\\d+(\\.\\d+)?$", "1.25", true), ("^\\w+@\\w+$", "a@b", true), ("\\bfoo\\b", "a foo b", true),
-            ("\\bfoo\\b", "afoob", false), ("^(?:x|y)z?$", "y", true), ("^(?i)abc$", "aBC", true), ("^(?P<n>a)b$", "ab", true),
+            ("^[^a-c]+$", "xyz", true), ("^[^a-c]+$", "xaz", false), ("^a{2,3}$", "aa", true),
+            ("^a{2,3}$", "aaaa", false),
+            ("^a{2,}$", "aaaaa", true), ("^\\d+(\\.\\d+)?$", "1.25", true), ("^\\w+@\\w+$", "a@b", true),
+            ("\\bfoo\\b", "a foo b", true),
+            ("\\bfoo\\b", "afoob", false), ("^(?:x|y)z?$", "y", true), ("^(?i)abc$", "aBC", true),
+            ("^(?P<n>a)b$", "ab", true),
             ("^[[:alpha:]_-]+$", "a_b-c", true), ("^\\p{Lu}\\p{Ll}+$", "Äpfel", true), ("^a*?b$", "aab", true),
-            ("^(\\*|[0-9]+)(/[0-9]+)?$", "*/5", true), ("", "", true), ("^$", "x", false), ("^.$", "\n", false), ("^(?s).$", "\n", true),
-            ("^\\x41\\x{42}$", "AB", true), ("^\\Q.*\\E$", ".*", true), ("^[a\\]b]+$", "]ab", true), ("a{,2}", "a{,2}", true),
+            ("^(\\*|[0-9]+)(/[0-9]+)?$", "*/5", true), ("", "", true), ("^$", "x", false), ("^.$", "\n", false),
+            ("^(?s).$", "\n", true),
+            ("^\\x41\\x{42}$", "AB", true), ("^\\Q.*\\E$", ".*", true), ("^[a\\]b]+$", "]ab", true),
+            ("a{,2}", "a{,2}", true),
             ("^([a-z0-9]([-a-z0-9]*[a-z0-9])?\\.)+[a-z]{2,}$", "my-host.example.com", true), ("^é$", "é", true),
         ])
     func matching(_ pattern: String, _ text: String, _ expected: Bool) throws {
@@ -162,7 +211,10 @@ import Testing
 
     @Test(
         "what RE2 does not have is refused",
-        arguments: ["(", ")", "[a", "a**", "*a", "(?=a)", "(?<!a)b", "\\1", "a{1001}", "[z-a]", "\\", "(((a{1000}){1000}){1000})"])
+        arguments: [
+            "(", ")", "[a", "a**", "*a", "(?=a)", "(?<!a)b", "\\1", "a{1001}", "[z-a]", "\\",
+            "(((a{1000}){1000}){1000})",
+        ])
     func refusal(_ pattern: String) {
         #expect(throws: TextPattern.Fault.self) { try TextPattern(pattern) }
     }

@@ -24,7 +24,8 @@ extension ResourceType {
         name: "",
         fields: [
             ObjectSchema.Field(
-                name: "metadata", node: ShapeLibrary.shared.shape("ObjectMeta", in: "meta.v1").map { .object($0) } ?? .any,
+                name: "metadata",
+                node: ShapeLibrary.shared.shape("ObjectMeta", in: "meta.v1").map { .object($0) } ?? .any,
                 required: false, merge: nil, number: 1)
         ])
 }

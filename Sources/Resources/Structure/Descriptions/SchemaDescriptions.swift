@@ -23,6 +23,6 @@ enum SchemaDescriptions {
 
     private static let areas = [
         common, nodes, configuration, workloads, podStatus, volumes, pods, controllers, jobs, autoscaling, networking,
-        storage, policies, access,
+        storage, policies, access, customKinds,
     ]
 }
