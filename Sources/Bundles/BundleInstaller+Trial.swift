@@ -284,7 +284,9 @@ extension BundleInstaller {
     }
 
     private func isHere(_ reference: FleetProtocol.ObjectReference) async throws -> Bool {
-        guard let type = store.types.storing(apiVersion: reference.apiVersion, kind: reference.kind) else { return false }
+        guard let type = store.types.storing(apiVersion: reference.apiVersion, kind: reference.kind) else {
+            return false
+        }
         let namespace = type.namespaced ? reference.namespace ?? "default" : nil
         return try await store.find(ResourceKey(type: type, namespace: namespace, name: reference.name)) != nil
     }

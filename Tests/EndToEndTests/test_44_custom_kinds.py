@@ -168,7 +168,8 @@ def test_bad_objects_are_refused_in_kubernetes_words(agent, tmp_path):
         ({"replicas": 11}, "spec.replicas: Invalid value: 11: spec.replicas in body should be less than or equal to 10"),
         ({"secretName": ""}, 'spec.secretName: Invalid value: "": spec.secretName in body should be at least 1 chars long'),
         ({"issuer": {}}, "spec.issuer.name: Required value"),
-        ({"issuer": {"name": "x", "kind": "Y"}}, 'spec.issuer.kind: Unsupported value: "Y": supported values: "Issuer", "ClusterIssuer"'),
+        ({"issuer": {"name": "x", "kind": "Y"}},
+         'spec.issuer.kind: Unsupported value: "Y": supported values: "Issuer", "ClusterIssuer"'),
         ({"dnsNames": ["a.b.cc", "a.b.cc"]}, 'spec.dnsNames[1]: Duplicate value: "a.b.cc"'),
         ({"dnsNames": ["-"]}, "spec.dnsNames[0] in body should match '^(\\*\\.)?"),
         ({"dnsNames": ["a.cc", "b.cc", "c.cc", "d.cc"]}, "spec.dnsNames: Too many: 4: must have at most 3 items"),
@@ -206,7 +207,7 @@ def test_definitions_are_checked_settled_and_cleaned_up(agent, tmp_path):
     rival["spec"]["names"] = {"plural": "papers", "kind": "Certificate"}
     k("create", "-f", "-", input=rival)
     conditions = {c["type"]: c for c in json.loads(k("get", "crd", f"papers.{GROUP}", "-o", "json"))["status"]["conditions"]}
-    assert conditions["NamesAccepted"]["reason"] == "KindConflict" and conditions["Established"]["status"] == "False"
+    assert conditions["NamesAccepted"]["reason"] == "ListKindConflict" and conditions["Established"]["status"] == "False"
     # An object with a finalizer holds its definition, and nothing new is made meanwhile.
     held = certificate("held")
     held["metadata"]["finalizers"] = ["example.com/wait"]

@@ -134,12 +134,13 @@ import Testing
         #expect(!DefinitionStatus.isEstablished(second))
         let condition = DefinitionStatus.condition("NamesAccepted", of: second)
         #expect(condition?["reason"] == "KindConflict")
+        #expect(second[path: "status", "acceptedNames", "plural"] == "others")
         #expect(condition?["message"] == "\"Widget\" is already in use")
         var pods = try Manifest.value(Self.widgets)
         pods[at: "spec.group"] = "apps"
         pods[at: "spec.names"] = ["plural": "deployments", "kind": "Deployment"]
         DefinitionStatus.settle(&pods, among: [], now: "2026-01-01T00:00:00Z")
-        #expect(DefinitionStatus.condition("NamesAccepted", of: pods)?["reason"] == "PluralConflict")
+        #expect(DefinitionStatus.condition("NamesAccepted", of: pods)?["reason"] == "KindConflict")
     }
 
     @Test("objects of a custom kind are admitted, changed and scaled")

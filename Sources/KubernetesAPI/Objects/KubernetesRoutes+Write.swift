@@ -67,7 +67,7 @@ extension KubernetesRoutes {
             return try await apply(request, document, part, rendering, dryRun, validation)
         }
         // Nobody says how lists of custom objects are merged.
-        let kinds = Patch.Kind.allCases.filter { request.type.custom == nil || $0 != .strategicMerge }
+        let kinds = Patch.Kind.allCases.filter { request.key.type.custom == nil || $0 != .strategicMerge }
         guard let kind = kinds.first(where: { $0.mediaType == document.mediaType }) else {
             throw StatusError.unsupportedMediaType(accepted: kinds.map(\.mediaType) + [ServerSideApply.mediaType])
         }

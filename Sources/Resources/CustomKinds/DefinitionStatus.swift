@@ -17,26 +17,24 @@ public enum DefinitionStatus {
         let group = definition.text("spec", "group")
         var taken = TakenNames()
         for type in ResourceType.all where type.group == group { taken.add(type) }
-        for other in others where other.text("spec", "group") == group && isNamed(other) {
+        for other in others where other.text("spec", "group") == group {
             taken.add(other[path: "status", "acceptedNames"] ?? [:])
         }
         let names = definition[path: "spec", "names"] ?? [:]
-        if let conflict = taken.conflict(with: names) {
+        let (accepted, conflict) = taken.accept(names, before: definition[path: "status", "acceptedNames"] ?? [:])
+        definition[path: "status", "acceptedNames"] = accepted
+        if let conflict {
             setCondition("NamesAccepted", "False", conflict.reason, conflict.message, &definition, now)
             if !isEstablished(definition) {
                 setCondition("Established", "False", "NotAccepted", "not all names are accepted", &definition, now)
             }
         } else {
-            definition[path: "status", "acceptedNames"] = names
             setCondition("NamesAccepted", "True", "NoConflicts", "no conflicts found", &definition, now)
             if !isEstablished(definition) {
                 setCondition(
                     "Established", "True", "InitialNamesAccepted", "the initial names have been accepted", &definition,
                     now)
             }
-        }
-        if definition[path: "status", "acceptedNames"] == nil {
-            definition[path: "status", "acceptedNames"] = ["plural": "", "kind": ""]
         }
         let stored = definition.list("spec", "versions").first { $0["storage"] == true }?.text("name") ?? ""
         var versions = definition.list("status", "storedVersions")
@@ -61,10 +59,6 @@ public enum DefinitionStatus {
             setCondition(
                 "Terminating", "False", "InstanceDeletionCompleted", "removed all instances", &definition, now)
         }
-    }
-
-    private static func isNamed(_ definition: JSONValue) -> Bool {
-        !definition.text("status", "acceptedNames", "plural").isEmpty
     }
 
     static func condition(_ type: String, of definition: JSONValue) -> JSONValue? {
@@ -108,20 +102,28 @@ private struct TakenNames {
         kinds.formUnion([names.text("kind"), names.text("listKind")])
     }
 
-    func conflict(with names: JSONValue) -> (reason: String, message: String)? {
-        func used(_ name: String) -> String { "\(JSONValue.string(name)) is already in use" }
-        for (field, reason) in [("plural", "PluralConflict"), ("singular", "SingularConflict")] {
-            let name = names.text(field)
-            if !name.isEmpty, resources.contains(name) { return (reason, used(name)) }
+    /// The names that are free, beside those that were accepted before, and what is said of the others: the last one counts.
+    func accept(
+        _ names: JSONValue, before: JSONValue
+    ) -> (accepted: JSONValue, conflict: (reason: String, message: String)?) {
+        var accepted = before
+        accepted["categories"] = names["categories"]
+        for field in ["plural", "kind"] where accepted[field] == nil { accepted[field] = "" }
+        var conflict: (reason: String, message: String)?
+        func settle(_ field: String, _ taken: Set<String>, _ reason: String) {
+            let wanted = names.list(field).compactMap(\.stringValue) + [names.text(field)].filter { !$0.isEmpty }
+            let faults = wanted.filter(taken.contains).map { "\(JSONValue.string($0)) is already in use" }
+            if faults.isEmpty {
+                accepted[field] = names[field]
+            } else {
+                conflict = (reason, faults.joined(separator: ", "))
+            }
         }
-        let short = names.list("shortNames").compactMap(\.stringValue).filter(resources.contains)
-        if !short.isEmpty {
-            return ("ShortNamesConflict", short.map(used).joined(separator: ", "))
-        }
-        for (field, reason) in [("kind", "KindConflict"), ("listKind", "ListKindConflict")] {
-            let name = names.text(field)
-            if !name.isEmpty, kinds.contains(name) { return (reason, used(name)) }
-        }
-        return nil
+        settle("plural", resources, "PluralConflict")
+        settle("singular", resources, "SingularConflict")
+        settle("shortNames", resources, "ShortNamesConflict")
+        settle("kind", kinds, "KindConflict")
+        settle("listKind", kinds, "ListKindConflict")
+        return (accepted, conflict)
     }
 }
