@@ -44,6 +44,45 @@ struct DocumentApplierTests {
         #expect(store.latestVersion == version)
     }
 
+    @Test func objectsOfAKindThatTheDocumentDefinesComeAndGoWithIt() async throws {
+        let definition: JSONValue = [
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": ["name": "widgets.example.com"],
+            "spec": [
+                "group": "example.com", "scope": "Namespaced", "names": ["plural": "widgets", "kind": "Widget"],
+                "versions": [
+                    [
+                        "name": "v1", "served": true, "storage": true,
+                        "schema": [
+                            "openAPIV3Schema": ["type": "object", "x-kubernetes-preserve-unknown-fields": true]
+                        ],
+                    ]
+                ],
+            ],
+        ]
+        let widget: JSONValue = [
+            "apiVersion": "example.com/v1", "kind": "Widget", "metadata": ["name": "a"], "spec": ["size": 1],
+        ]
+        let outcome = try await apply([widget, definition])
+        #expect(outcome.failures.isEmpty && outcome.written == 2)
+        let type = try #require(store.types.stored("widgets.example.com"))
+        let key = ResourceKey(type: type, namespace: "default", name: "a")
+        #expect(try await store.get(key).value[path: "spec", "size"] == 1)
+        #expect(try await apply([widget, definition]).written == 0)
+        let gone = try await apply([])
+        #expect(gone.deleted == 2)
+        #expect(try await store.find(key) == nil)
+        #expect(try await store.get(Objects.key(.customResourceDefinition, "widgets.example.com")).isTerminating)
+    }
+
+    @Test func objectsOfAnUnknownKindAreReported() async throws {
+        let outcome = try await apply([
+            ["apiVersion": "example.com/v1", "kind": "Widget", "metadata": ["name": "a"]]
+        ])
+        #expect(
+            outcome.failures.map(\.message) == ["this device knows no kind \"Widget\" (object a): update Wherry here"])
+    }
+
     @Test func changedObjectIsReplacedAndTheRestLeftAlone() async throws {
         try await apply([Objects.configMap("a", ["k": "1"]), Objects.configMap("b", ["k": "1"])])
         let other = try await store.get(Objects.key(.configMap, "b"))
