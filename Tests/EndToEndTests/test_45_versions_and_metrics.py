@@ -310,6 +310,6 @@ def test_explain_describes_every_kind(agent, tmp_path, minor):
     for kind in ("svc", "cronjob", "job", "ds", "sts", "hpa", "ing", "netpol", "pv", "pvc", "pdb", "quota", "limits", "lease"):
         for field in (kind, f"{kind}.spec"):
             text = k("explain", field)
-            assert "<empty>" not in text, (field, text)
+            assert "<empty>" not in text and "<no description>" not in text, (field, text)
     assert "Which pods, by which ports and addresses." in k("explain", "svc")
     assert "`ClusterIP`, `NodePort`, `LoadBalancer` or `ExternalName`." in k("explain", "svc.spec.type")
