@@ -116,8 +116,10 @@ extension RuntimeSpec {
 
     private static func namespaces(_ request: ContainerRequest) -> [Namespace] {
         var namespaces = [Namespace(.mount)]
-        if !request.usesHostPID { namespaces.append(Namespace(.pid)) }
-        if !request.usesHostIPC { namespaces.append(Namespace(.ipc, path: request.sandbox.ipcNamespace)) }
+        if !request.usesHostPID { namespaces.append(Namespace(.pid, path: request.pidNamespace)) }
+        if !request.usesHostIPC {
+            namespaces.append(Namespace(.ipc, path: request.ipcNamespace ?? request.sandbox.ipcNamespace))
+        }
         if !request.sandbox.usesHostNetwork {
             namespaces.append(Namespace(.network, path: request.sandbox.networkNamespace))
             namespaces.append(Namespace(.uts, path: request.sandbox.utsNamespace))

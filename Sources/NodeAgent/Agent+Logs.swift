@@ -20,8 +20,7 @@ struct LogSource {
         let key = ResourceKey(type: .pod, namespace: request.namespace, name: request.pod)
         let pod = try await context.store.get(key).decode(as: Pod.self)
         let name = try container(request.container, of: pod)
-        let status = ((pod.status?.initContainerStatuses ?? []) + (pod.status?.containerStatuses ?? []))
-            .first { $0.name == name }
+        let status = pod.status?.allContainerStatuses.first { $0.name == name }
         let worker = await supervisor.worker(for: key)
         var attempt = await worker?.attempt(of: name) ?? status?.restartCount ?? 0
         let uid = pod.metadata.uid ?? ""
@@ -54,7 +53,7 @@ struct LogSource {
         let names = pod.spec.containers.map(\.name)
         let initial = (pod.spec.initContainers ?? []).map(\.name)
         if let wanted, !wanted.isEmpty {
-            guard names.contains(wanted) || initial.contains(wanted) else {
+            guard pod.spec.everyContainer.contains(where: { $0.name == wanted }) else {
                 throw StatusError.badRequest("container \(wanted) is not valid for pod \(pod.metadata.name)")
             }
             return wanted

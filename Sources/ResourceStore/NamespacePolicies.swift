@@ -18,6 +18,12 @@ struct NamespacePolicies {
         return new
     }
 
+    /// Judges a pod that gets an ephemeral container. Those use no quota: they have no resources.
+    func checkAddition(to pod: Resource) throws {
+        guard let namespace = pod.namespace, isSubject(pod) else { return }
+        try checkSecurity(of: pod, namespace)
+    }
+
     /// A device's pods as the hub shows them are judged on the device. On a device the label is a user's word and means nothing.
     private func isSubject(_ resource: Resource) -> Bool {
         let isMirror = transaction.state.holdsMirrors && resource.labels[WherryLabels.device] != nil

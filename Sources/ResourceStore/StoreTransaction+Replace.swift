@@ -17,6 +17,7 @@ extension StoreTransaction {
         if new.type == .customResourceDefinition { try settle(&new) }
         if new.isReadyToRemove { return try remove(new, row: row) }
         guard new.value != old.value else { return old }
+        if subresource == .ephemeralContainers { try NamespacePolicies(transaction: self).checkAddition(to: new) }
         return try write(new, previous: old, row: row)
     }
 

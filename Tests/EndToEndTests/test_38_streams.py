@@ -2,19 +2,15 @@
 ones."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
-import pty
 import re
-import select
 import shutil
 import socket
 import struct
 import subprocess
 import tempfile
-import termios
 import threading
 import time
 from pathlib import Path
@@ -24,6 +20,7 @@ import pytest
 from harness import SOAK, Agent, import_busybox, pod, private_memory, wait_for
 from packages import kubectl, kubernetes_client
 from raw_streams import Spdy, Upgraded, WebSocket
+from terminal import Terminal
 
 SPDY, SOCKETS = ("1.27", "1.28", "1.30"), ("1.31", "1.33")
 ONE_OF_EACH = ("1.28", "1.33")
@@ -64,42 +61,11 @@ def start(agent, minor: str, *arguments: str) -> subprocess.Popen:
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-class OnTerminal:
+class OnTerminal(Terminal):
     """kubectl with a terminal of a size."""
 
     def __init__(self, agent, minor: str, *arguments: str, rows=33, columns=101):
-        self.output = b""
-        self.pid, self.terminal = pty.fork()
-        if self.pid == 0:
-            os.execve(kubectl(minor), ["kubectl", *arguments], environment(agent))
-        self.resize(rows, columns)
-
-    def resize(self, rows: int, columns: int):
-        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def type(self, text: str):
-        os.write(self.terminal, text.encode())
-
-    def expect(self, text: str):
-        """Reads up to a text."""
-        while text.encode() not in self.output:
-            assert self._read(text), f"{text!r} did not come before the end: {self.output!r}"
-        self.output = self.output.split(text.encode(), 1)[1]
-
-    def _read(self, what: str) -> bool:
-        assert select.select([self.terminal], [], [], 60)[0], f"{what} did not come in a minute: {self.output!r}"
-        try:
-            data = os.read(self.terminal, 65536)
-        except OSError:
-            data = b""
-        self.output += data
-        return bool(data)
-
-    def end(self) -> int:
-        while self._read("the end"):
-            pass
-        os.close(self.terminal)
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        super().__init__([kubectl(minor), *arguments], environment(agent), rows, columns)
 
 
 # exec

@@ -53,6 +53,10 @@ struct ServedResource: Sendable {
             for (name, kind) in [("attach", "PodAttachOptions"), ("exec", "PodExecOptions")] {
                 parts.append(Part(name: name, group: "", version: "v1", kind: kind, verbs: ["create", "get"]))
             }
+            parts.append(
+                Part(
+                    name: Subresource.ephemeralContainers.rawValue, group: "", version: "v1", kind: "Pod",
+                    verbs: ["get", "patch", "update"]))
             parts.append(Part(name: "log", group: "", version: "v1", kind: "Pod", verbs: ["get"]))
             parts.append(
                 Part(

@@ -54,7 +54,7 @@ extension KubernetesRoutes {
         let containers = names(pod, "containers")
         let initContainers = names(pod, "initContainers")
         if let name {
-            guard containers.contains(name) || initContainers.contains(name) else {
+            guard (containers + initContainers + names(pod, "ephemeralContainers")).contains(name) else {
                 throw .badRequest("container \(name) is not valid for pod \(pod.name)")
             }
             return name
@@ -71,12 +71,16 @@ extension KubernetesRoutes {
         if !initContainers.isEmpty {
             message += " or one of the init containers: [\(initContainers.joined(separator: " "))]"
         }
+        let ephemeral = names(pod, "ephemeralContainers")
+        if !ephemeral.isEmpty {
+            message += " or one of the ephemeral containers: [\(ephemeral.joined(separator: " "))]"
+        }
         throw .badRequest(message)
     }
 
     /// As the kubelet words it.
     private static func checkStarted(_ pod: Resource, _ container: String, previous: Bool) throws(StatusError) {
-        let statuses = ["containerStatuses", "initContainerStatuses"].flatMap {
+        let statuses = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"].flatMap {
             pod.value[path: "status", $0]?.arrayValue ?? []
         }
         let status = statuses.first { $0["name"]?.stringValue == container }

@@ -28,6 +28,9 @@ extension KubernetesRoutes {
         if request.subresource == "token", request.key.type == .serviceAccount { return try await issueToken(request) }
         if request.subresource == "eviction", request.key.type == .pod { return try await evict(request) }
         let part = try subresource(request)
+        if part == .ephemeralContainers, streams == nil, request.request.method != .get {
+            throw Self.outOfReach(part.rawValue)
+        }
         switch request.request.method {
         case .get, .head:
             if part == .none, try request.query.flag("watch") { return try await watch(request) }

@@ -55,7 +55,8 @@ extension KubernetesRoutes {
             document, in: request.form, old: old, subresource: part, validation: validation)
         try await admit(old, resource, request.user)
         let stored = try await store.replace(resource, subresource: part, dryRun: dryRun)
-        return try answer(stored, part, rendering, warnings)
+        let more = part == .ephemeralContainers ? try await policyWarnings(resource) : []
+        return try answer(stored, part, rendering, warnings + more)
     }
 
     func patch(_ request: ObjectRequest, _ part: Subresource) async throws -> Response {
@@ -83,7 +84,8 @@ extension KubernetesRoutes {
             try await admit(old, resource, request.user)
             do {
                 let stored = try await store.replace(resource, subresource: part, dryRun: dryRun)
-                return try answer(stored, part, rendering, warnings)
+                let more = part == .ephemeralContainers ? try await policyWarnings(resource) : []
+                return try answer(stored, part, rendering, warnings + more)
             } catch let error as StatusError where error.reason == .conflict {
                 // A version that the client itself named stays a conflict; the one we read may be stale.
                 let ours = patched[path: "metadata", "resourceVersion"]?.stringValue == old.resourceVersion

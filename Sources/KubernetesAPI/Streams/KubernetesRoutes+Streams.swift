@@ -15,12 +15,7 @@ extension KubernetesRoutes {
         guard request.request.method == .get || request.request.method == .post else {
             throw StatusError.methodNotAllowed()
         }
-        guard let streams else {
-            throw StatusError(
-                code: 501, reason: StatusError.Reason(rawValue: "NotImplemented"),
-                message: "pods/\(request.subresource) of a device's pod can't be reached through the hub: "
-                    + "use the device's own API (wherry kubeconfig, on the device)")
-        }
+        guard let streams else { throw Self.outOfReach(request.subresource) }
         let pod = try await store.get(request.key)
         guard pod.value[path: "spec", "nodeName"]?.stringValue?.isEmpty == false else {
             throw StatusError.badRequest("pod \(pod.name) does not have a host assigned")
@@ -34,6 +29,14 @@ extension KubernetesRoutes {
             // The kubelet's answer is bare text, to which clients put their own words.
             return .text(refusal.description, status: .internalServerError)
         }
+    }
+
+    /// The refusal of a hub.
+    static func outOfReach(_ part: String) -> StatusError {
+        StatusError(
+            code: 501, reason: StatusError.Reason(rawValue: "NotImplemented"),
+            message: "pods/\(part) of a device's pod can't be reached through the hub: "
+                + "use the device's own API (wherry kubeconfig, on the device)")
     }
 
     private func command(

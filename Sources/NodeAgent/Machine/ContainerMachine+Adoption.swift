@@ -35,7 +35,7 @@ extension ContainerMachine {
                 running.probes = [ProbeMachine(kind: .startup, plan: startup, startedAt: context.now)]
             }
             state = .running(running)
-            guard start.specHash == plan.specHash else { return stopBecauseChanged(context) }
+            guard start.specHash == plan.specHash || role == .ephemeral else { return stopBecauseChanged(context) }
             return tick(context)
         case .ended(let end, _), .lost(let end):
             if role == .initial, end.succeeded, case .ended = past.state {

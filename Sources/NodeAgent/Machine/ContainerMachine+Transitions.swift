@@ -84,7 +84,7 @@ extension ContainerMachine {
     mutating func change(to plan: ContainerPlan, _ context: ContainerContext) -> [PodEffect] {
         let needsNew = plan.specHash != self.plan.specHash
         self.plan = plan
-        guard needsNew, !context.isTerminating else { return [] }
+        guard needsNew, !context.isTerminating, role != .ephemeral else { return [] }
         switch state {
         case .running:
             return stopBecauseChanged(context)
@@ -159,7 +159,7 @@ extension ContainerMachine {
             RunningContainer(start: start, startedAt: context.now, awaitsPostStart: plan.hasPostStart))
         if let earlyExit { return exited(earlyExit, context) }
         if context.isTerminating { return terminate(context) }
-        if start.specHash != plan.specHash { return stopBecauseChanged(context) }
+        if start.specHash != plan.specHash, role != .ephemeral { return stopBecauseChanged(context) }
         if plan.hasPostStart { return [.runPostStart(container: plan.name, attempt: attempt)] }
         return beginProbing(context)
     }
@@ -263,6 +263,7 @@ extension ContainerMachine {
         case .sidecar: true
         case .initial: !end.succeeded && policy != .never
         case .main: policy == .always || (policy == .onFailure && !end.succeeded)
+        case .ephemeral: false
         }
     }
 

@@ -1,6 +1,6 @@
 /// The life of one container of a pod over all its attempts.
 struct ContainerMachine: Sendable, Hashable {
-    enum Role: Sendable, Hashable { case initial, sidecar, main }
+    enum Role: Sendable, Hashable { case initial, sidecar, main, ephemeral }
 
     enum State: Sendable, Hashable {
         /// Not wanted yet: the sandbox or an earlier init container is missing.
@@ -62,6 +62,7 @@ struct ContainerMachine: Sendable, Hashable {
     var isReady: Bool {
         switch role {
         case .initial: succeeded
+        case .ephemeral: false
         case .sidecar, .main: if case .running(let running) = state { running.isReady } else { false }
         }
     }

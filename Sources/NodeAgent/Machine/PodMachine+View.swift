@@ -1,7 +1,7 @@
 extension PodMachine {
     /// The pod's state as its status shows it.
     var view: PodView {
-        let initial = containers.filter { $0.role != .main }
+        let initial = containers.filter { $0.role == .initial || $0.role == .sidecar }
         let mains = containers.filter { $0.role == .main }
         let initialized = initial.allSatisfy { $0.role == .sidecar ? $0.isStarted || $0.hasEnded : $0.succeeded }
         return PodView(
@@ -9,7 +9,9 @@ extension PodMachine {
             sandboxReady: isPrepared,
             initialized: initialized,
             initContainers: initial.map { view(of: $0, waiting: "PodInitializing") },
-            containers: mains.map { view(of: $0, waiting: initial.isEmpty ? "ContainerCreating" : "PodInitializing") })
+            containers: mains.map { view(of: $0, waiting: initial.isEmpty ? "ContainerCreating" : "PodInitializing") },
+            ephemeralContainers: containers.filter { $0.role == .ephemeral }
+                .map { view(of: $0, waiting: "ContainerCreating") })
     }
 
     private var isPrepared: Bool {

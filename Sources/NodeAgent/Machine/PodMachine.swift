@@ -22,7 +22,7 @@ struct PodMachine: Sendable {
 
     private(set) var plan: PodPlan
     private(set) var stage: Stage = .preparing
-    /// Init containers in order, then the others.
+    /// Init containers in order, then the others, last the ephemeral ones.
     private(set) var containers: [ContainerMachine]
     private var preparationBackOff = BackOff.pull
     private var published: PodView?
@@ -35,6 +35,7 @@ struct PodMachine: Sendable {
         containers =
             plan.initContainers.map { ContainerMachine(plan: $0, role: $0.isSidecar ? .sidecar : .initial) }
             + plan.containers.map { ContainerMachine(plan: $0, role: .main) }
+            + plan.ephemeralContainers.map { ContainerMachine(plan: $0, role: .ephemeral) }
         for index in containers.indices {
             if let past = history[containers[index].plan.name] { containers[index].remember(past) }
         }
@@ -148,6 +149,9 @@ extension PodMachine {
 
     private mutating func change(to plan: PodPlan, _ now: Duration) -> [PodEffect] {
         self.plan = plan
+        for added in plan.ephemeralContainers where !containers.contains(where: { $0.plan.name == added.name }) {
+            containers.append(ContainerMachine(plan: added, role: .ephemeral))
+        }
         return (plan.initContainers + plan.containers).flatMap { changed -> [PodEffect] in
             guard let index = containers.firstIndex(where: { $0.plan.name == changed.name }) else { return [] }
             return containers[index].change(to: changed, context(now))
@@ -191,17 +195,23 @@ extension PodMachine {
 
     private mutating func advanceContainers(_ now: Duration) -> [PodEffect] {
         guard !hasFailed else { return completeIfAllEnded(now) }
-        for index in containers.indices where containers[index].role != .main {
+        // Ephemeral containers wait for nothing: they are there to see why an init container fails.
+        var effects = launchIdle(.ephemeral)
+        for index in containers.indices where [.initial, .sidecar].contains(containers[index].role) {
             let container = containers[index]
-            if container.state == .idle { return containers[index].launch() }
+            if container.state == .idle { return effects + containers[index].launch() }
             if container.role == .sidecar ? container.isStarted : container.succeeded { continue }
             if container.role == .initial, container.hasEnded { hasFailed = true }
-            return hasFailed ? completeIfAllEnded(now) : []
+            return hasFailed ? effects + completeIfAllEnded(now) : effects
         }
-        let effects = containers.indices.flatMap { index -> [PodEffect] in
-            containers[index].role == .main && containers[index].state == .idle ? containers[index].launch() : []
-        }
+        effects += launchIdle(.main)
         return effects + completeIfAllEnded(now)
+    }
+
+    private mutating func launchIdle(_ role: ContainerMachine.Role) -> [PodEffect] {
+        containers.indices.flatMap { index -> [PodEffect] in
+            containers[index].role == role && containers[index].state == .idle ? containers[index].launch() : []
+        }
     }
 
     private mutating func completeIfAllEnded(_ now: Duration) -> [PodEffect] {

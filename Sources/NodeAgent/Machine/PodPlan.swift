@@ -8,6 +8,8 @@ struct PodPlan: Sendable, Hashable {
     var terminationGracePeriod: Duration = .seconds(30)
     var initContainers: [ContainerPlan] = []
     var containers: [ContainerPlan] = []
+    /// Added while the pod runs; they run once.
+    var ephemeralContainers: [ContainerPlan] = []
 }
 
 struct ContainerPlan: Sendable, Hashable {

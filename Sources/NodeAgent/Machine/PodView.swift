@@ -9,6 +9,7 @@ struct PodView: Sendable, Hashable {
     var initialized: Bool
     var initContainers: [ContainerView]
     var containers: [ContainerView]
+    var ephemeralContainers: [ContainerView] = []
 }
 
 struct ContainerView: Sendable, Hashable {

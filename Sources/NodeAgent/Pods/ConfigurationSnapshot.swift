@@ -22,7 +22,7 @@ struct ConfigurationSnapshot: Sendable, Hashable {
         func add(_ kind: Kind, _ name: String?) {
             if let name, !name.isEmpty { found.insert(Reference(kind: kind, name: name)) }
         }
-        for container in (pod.spec.initContainers ?? []) + pod.spec.containers {
+        for container in pod.spec.everyContainer {
             for source in container.envFrom ?? [] {
                 add(.configMap, source.configMapRef?.name)
                 add(.secret, source.secretRef?.name)

@@ -9,6 +9,7 @@ extension PodPlan {
         terminationGracePeriod = .seconds(max(0, pod.spec.terminationGracePeriodSeconds ?? 30))
         initContainers = (pod.spec.initContainers ?? []).map { ContainerPlan($0) }
         containers = pod.spec.containers.map { ContainerPlan($0) }
+        ephemeralContainers = (pod.spec.ephemeralContainers ?? []).map { ContainerPlan($0.container) }
     }
 }
 

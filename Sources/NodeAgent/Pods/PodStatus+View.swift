@@ -19,6 +19,13 @@ struct PodStatusWriter {
         status.initContainerStatuses =
             view.initContainers.isEmpty ? nil : view.initContainers.map { containerStatus($0) }
         status.containerStatuses = view.containers.map { containerStatus($0) }
+        let ephemeral = view.ephemeralContainers.map { container -> ContainerStatus in
+            // Nothing waits for them.
+            var status = containerStatus(container)
+            status.started = nil
+            return status
+        }
+        status.ephemeralContainerStatuses = ephemeral.isEmpty ? nil : ephemeral
         status.conditions = conditions(view, previous: status.conditions ?? [])
         return status
     }

@@ -136,10 +136,10 @@ actor PodSupervisor {
     }
 
     private static func history(_ pod: Pod, _ records: [ContainerRecord]) -> [String: ContainerHistory] {
-        let statuses = (pod.status?.initContainerStatuses ?? []) + (pod.status?.containerStatuses ?? [])
+        let statuses = pod.status?.allContainerStatuses ?? []
         let isOver = ["Succeeded", "Failed"].contains(pod.status?.phase ?? "")
         var history: [String: ContainerHistory] = [:]
-        for container in (pod.spec.initContainers ?? []) + pod.spec.containers {
+        for container in pod.spec.everyContainer {
             history[container.name] = ContainerHistory(
                 status: statuses.first { $0.name == container.name },
                 records: records.filter { $0.containerName == container.name }, podIsOver: isOver)

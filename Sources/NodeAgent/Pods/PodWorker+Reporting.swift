@@ -48,10 +48,14 @@ extension PodWorker {
     }
 
     func record(_ event: PodEventRecord) async {
-        let isInitial = event.container.map { name in pod.spec.initContainers?.contains { $0.name == name } == true }
         await context.recorder.record(
             type: event.isWarning ? "Warning" : "Normal", reason: event.reason, message: event.message, on: resource,
-            fieldPath: event.container.map { "spec.\(isInitial == true ? "initContainers" : "containers"){\($0)}" })
+            fieldPath: event.container.map { "spec.\(list(of: $0)){\($0)}" })
+    }
+
+    private func list(of container: String) -> String {
+        if pod.spec.initContainers?.contains(where: { $0.name == container }) == true { return "initContainers" }
+        return pod.spec.containers.contains { $0.name == container } ? "containers" : "ephemeralContainers"
     }
 
     /// What the pod knows of itself and the node.

@@ -143,6 +143,9 @@ extension PodWorker {
         request.usesHostIPC = pod.spec.hostIPC == true
         request.labels[ContainerLabels.imageReference] = imageReference(image)
         request.imageID = "\(image.id)"
+        if let ephemeral = pod.spec.ephemeralContainers?.first(where: { $0.container.name == name }) {
+            try await join(ephemeral, &request)
+        }
         return request
     }
 

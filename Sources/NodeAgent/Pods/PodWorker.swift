@@ -169,7 +169,7 @@ actor PodWorker {
     }
 
     func specification(of name: String) -> Container? {
-        (pod.spec.initContainers ?? []).first { $0.name == name } ?? pod.spec.containers.first { $0.name == name }
+        pod.spec.everyContainer.first { $0.name == name }
     }
 
     func logPath(_ container: String, _ attempt: Int) -> String {

@@ -12,6 +12,8 @@ public enum Subresource: String, Sendable, Hashable {
     case none = ""
     case status
     case scale
+    /// Additions to `spec.ephemeralContainers` of a pod.
+    case ephemeralContainers = "ephemeralcontainers"
 }
 
 /// What stands between a document from outside and the store: type check, unknown fields, defaults, validation.
@@ -44,6 +46,7 @@ public enum Admission {
         var errors = FieldErrors()
         subject.metadata.validate(type, nameFault: subject.nameFault, into: &errors)
         subject.validate(into: &errors)
+        subject.validateCreate(into: &errors)
         try refuse(errors, subject)
         return (try subject.encoded(), warnings + subject.warnings)
     }
@@ -51,7 +54,7 @@ public enum Admission {
     /// Checks the new state of an object against the old one.
     ///
     /// For ``Subresource/status`` only the status is taken from `value`, for ``Subresource/scale`` only
-    /// `spec.replicas` (`value` is a `Scale`); otherwise everything but the status.
+    /// `spec.replicas` (`value` is a `Scale`), for ``Subresource/ephemeralContainers`` only those; otherwise everything but the status.
     public static func update(
         _ value: JSONValue, old: Resource, subresource: Subresource = .none, validation: FieldValidation = .strict
     ) throws(StatusError) -> (resource: Resource, warnings: [String]) {
@@ -59,16 +62,19 @@ public enum Admission {
         var (subject, warnings) = try decode(value, old.type, validation: validation)
         try setNamespace(old.namespace, of: &subject)
         try keepIdentity(of: old, in: &subject)
-        if subresource == .status {
-            try subject.prepareForStatusUpdate(old: old)
-        } else {
-            try subject.prepareForUpdate(old: old)
+        switch subresource {
+        case .status: try subject.prepareForStatusUpdate(old: old)
+        case .ephemeralContainers: try subject.prepareForEphemeralContainersUpdate(old: old)
+        case .none, .scale: try subject.prepareForUpdate(old: old)
         }
         subject.setDefaults()
         var errors = FieldErrors()
         subject.metadata.validate(old.type, nameFault: subject.nameFault, into: &errors)
         subject.validate(into: &errors)
         if subresource == .none { try subject.validateUpdate(old: old, into: &errors) }
+        if subresource == .ephemeralContainers {
+            try subject.validateEphemeralContainersUpdate(old: old, into: &errors)
+        }
         try refuse(errors, subject)
         return (try subject.encoded(), warnings + subject.warnings)
     }

@@ -7,11 +7,16 @@ protocol AdmissionSubject {
     mutating func prepareForCreate()
     mutating func prepareForUpdate(old: Resource) throws(StatusError)
     mutating func prepareForStatusUpdate(old: Resource) throws(StatusError)
+    /// Takes over everything but the ephemeral containers from the old object.
+    mutating func prepareForEphemeralContainersUpdate(old: Resource) throws(StatusError)
     mutating func setDefaults()
     /// What is wrong with a name; nil when it will do.
     func nameFault(_ name: String) -> String?
     func validate(into errors: inout FieldErrors)
+    /// What only a new object may not have.
+    func validateCreate(into errors: inout FieldErrors)
     func validateUpdate(old: Resource, into errors: inout FieldErrors) throws(StatusError)
+    func validateEphemeralContainersUpdate(old: Resource, into errors: inout FieldErrors) throws(StatusError)
     func encoded() throws(StatusError) -> Resource
     /// What its writer should know although it is stored.
     var warnings: [String] { get }
@@ -19,6 +24,12 @@ protocol AdmissionSubject {
 
 extension AdmissionSubject {
     var warnings: [String] { [] }
+}
+
+extension AdmissionSubject {
+    mutating func prepareForEphemeralContainersUpdate(old: Resource) throws(StatusError) {}
+    func validateCreate(into errors: inout FieldErrors) {}
+    func validateEphemeralContainersUpdate(old: Resource, into errors: inout FieldErrors) throws(StatusError) {}
 }
 
 extension ResourceType {
@@ -55,9 +66,16 @@ private struct ModelledSubject<T: AdmittedObject>: AdmissionSubject {
     mutating func prepareForStatusUpdate(old: Resource) throws(StatusError) {
         object.prepareForStatusUpdate(old: try old.decode(as: T.self))
     }
+    mutating func prepareForEphemeralContainersUpdate(old: Resource) throws(StatusError) {
+        object.prepareForEphemeralContainersUpdate(old: try old.decode(as: T.self))
+    }
     mutating func setDefaults() { object.setDefaults() }
     func nameFault(_ name: String) -> String? { T.validateName(name) }
     func validate(into errors: inout FieldErrors) { object.validate(into: &errors) }
+    func validateCreate(into errors: inout FieldErrors) { object.validateCreate(into: &errors) }
+    func validateEphemeralContainersUpdate(old: Resource, into errors: inout FieldErrors) throws(StatusError) {
+        object.validateEphemeralContainersUpdate(old: try old.decode(as: T.self), into: &errors)
+    }
     func validateUpdate(old: Resource, into errors: inout FieldErrors) throws(StatusError) {
         object.validateUpdate(old: try old.decode(as: T.self), into: &errors)
     }

@@ -45,6 +45,7 @@ extension PodTemplateSpec {
                 "`selector` does not match template `labels`")
         }
         spec.validate("\(field).spec", into: &errors)
+        spec.refuseEphemeralContainers("\(field).spec", into: &errors)
         if let policy = spec.restartPolicy, policy != "Always", ["OnFailure", "Never"].contains(policy) {
             errors.notSupported("\(field).spec.restartPolicy", policy, ["Always"])
         }

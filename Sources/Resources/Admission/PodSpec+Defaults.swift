@@ -11,6 +11,9 @@ extension PodSpec {
         let onHost = hostNetwork == true
         for index in containers.indices { containers[index].setDefaults(hostNetwork: onHost) }
         for index in (initContainers ?? []).indices { initContainers?[index].setDefaults(hostNetwork: onHost) }
+        for index in (ephemeralContainers ?? []).indices {
+            ephemeralContainers?[index].container.setDefaults(hostNetwork: false)
+        }
         for index in (volumes ?? []).indices { volumes?[index].setDefaults() }
     }
 }

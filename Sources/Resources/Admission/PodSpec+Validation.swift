@@ -94,6 +94,7 @@ extension PodSpec {
                 $0 < containers.count
                     ? "\(field).containers[\($0)].name" : "\(field).initContainers[\($0 - containers.count)].name"
             }, names)
+        validateEphemeralContainers("\(field).ephemeralContainers", volumes: volumeNames, into: &errors)
         validateHostPorts(field, into: &errors)
     }
 

@@ -40,6 +40,7 @@ enum TemplateRules {
         guard let template, let typed = typed(template) else { return errors.required(field) }
         ObjectMeta.validate(labels: typed.metadata?.labels ?? [:], "\(field).metadata.labels", into: &errors)
         typed.spec.validate("\(field).spec", into: &errors)
+        typed.spec.refuseEphemeralContainers("\(field).spec", into: &errors)
         guard let policies else { return }
         let names = policies.map { "\"\($0)\"" }.joined(separator: ", ")
         if policyIsNeeded {

@@ -8,8 +8,8 @@ public struct PodSpec: Codable, Hashable, Sendable {
     public var initContainers: [Container]?
     /// Run together; at least one.
     public var containers: [Container]
-    /// Carried, not used.
-    public var ephemeralContainers: JSONValue?
+    /// Added while it runs, for a look at it.
+    public var ephemeralContainers: [EphemeralContainer]?
     /// `Always`, `OnFailure` or `Never`.
     public var restartPolicy: String?
     /// Seconds between SIGTERM and SIGKILL.
@@ -89,7 +89,8 @@ public struct PodSpec: Codable, Hashable, Sendable {
 
     public init(
         volumes: [Volume]? = nil, initContainers: [Container]? = nil, containers: [Container],
-        ephemeralContainers: JSONValue? = nil, restartPolicy: String? = nil, terminationGracePeriodSeconds: Int? = nil,
+        ephemeralContainers: [EphemeralContainer]? = nil, restartPolicy: String? = nil,
+        terminationGracePeriodSeconds: Int? = nil,
         activeDeadlineSeconds: Int? = nil, dnsPolicy: String? = nil, nodeSelector: [String: String]? = nil,
         serviceAccountName: String? = nil, serviceAccount: String? = nil, automountServiceAccountToken: Bool? = nil,
         nodeName: String? = nil, hostNetwork: Bool? = nil, hostPID: Bool? = nil, hostIPC: Bool? = nil,

@@ -30,8 +30,8 @@ public struct PodStatus: Codable, Hashable, Sendable {
     public var containerStatuses: [ContainerStatus]?
     /// `Guaranteed`, `Burstable` or `BestEffort`.
     public var qosClass: String?
-    /// Carried, not used.
-    public var ephemeralContainerStatuses: JSONValue?
+    /// One per ephemeral container.
+    public var ephemeralContainerStatuses: [ContainerStatus]?
     /// Carried, not used.
     public var resize: String?
     /// Carried, not used.
@@ -48,7 +48,7 @@ public struct PodStatus: Codable, Hashable, Sendable {
         reason: String? = nil, nominatedNodeName: String? = nil, hostIP: String? = nil, hostIPs: [HostIP]? = nil,
         podIP: String? = nil, podIPs: [PodIP]? = nil, startTime: Timestamp? = nil,
         initContainerStatuses: [ContainerStatus]? = nil, containerStatuses: [ContainerStatus]? = nil,
-        qosClass: String? = nil, ephemeralContainerStatuses: JSONValue? = nil, resize: String? = nil,
+        qosClass: String? = nil, ephemeralContainerStatuses: [ContainerStatus]? = nil, resize: String? = nil,
         resourceClaimStatuses: JSONValue? = nil, extendedResourceClaimStatus: JSONValue? = nil,
         allocatedResources: JSONValue? = nil, resources: JSONValue? = nil
     ) {

@@ -83,7 +83,7 @@ public enum PodSecurity {
         Check(id: "hostPorts", reason: "hostPort") { pod in
             var names: [String] = []
             var ports: [Int] = []
-            for container in pod.allContainers {
+            for container in pod.securedContainers {
                 let used = (container.ports ?? []).compactMap(\.hostPort).filter { $0 != 0 }
                 if !used.isEmpty { names.append(container.name) }
                 ports += used
@@ -221,7 +221,7 @@ public enum PodSecurity {
     private static func addedCapabilities(_ pod: PodSpec, besides allowed: Set<String>) -> String? {
         var names: [String] = []
         var added: Set<String> = []
-        for container in pod.allContainers {
+        for container in pod.securedContainers {
             let more = Set(container.securityContext?.capabilities?.add ?? []).subtracting(allowed)
             if !more.isEmpty { names.append(container.name) }
             added.formUnion(more)
@@ -232,7 +232,7 @@ public enum PodSecurity {
     }
 
     private static func offenders(_ pod: PodSpec, _ isOne: (Container) -> Bool) -> String? {
-        let names = pod.allContainers.filter(isOne).map(\.name)
+        let names = pod.securedContainers.filter(isOne).map(\.name)
         return names.isEmpty ? nil : containers(names)
     }
 
@@ -254,6 +254,8 @@ public enum PodSecurity {
 
 extension PodSpec {
     var allContainers: [Container] { (initContainers ?? []) + containers }
+    /// Those that are added later, too: they have no resources, but security contexts.
+    fileprivate var securedContainers: [Container] { allContainers + (ephemeralContainers ?? []).map(\.container) }
 }
 
 extension JSONValue? {
