@@ -4,7 +4,8 @@ public import ResourceStore
 internal import Resources
 public import ServiceLifecycle
 
-/// Keeps what access control needs: the default roles, aggregated rules, and a service account `default` in each namespace.
+/// Keeps what access control needs: the default roles, aggregated rules, and in each namespace the account `default` and the
+/// certificates of the API.
 public struct AccessUpkeep: Service {
     private enum Task: Hashable {
         case roles, accounts
@@ -19,8 +20,12 @@ public struct AccessUpkeep: Service {
     }
 
     public func run() async throws {
-        let feed = store.changes(of: [.clusterRole, .namespace, .serviceAccount]) { event -> Set<Task> in
-            event.resource.type == .clusterRole ? [.roles] : [.accounts]
+        let feed = store.changes(of: [.clusterRole, .namespace, .serviceAccount, .configMap]) { event -> Set<Task> in
+            switch event.resource.type {
+            case .clusterRole: [.roles]
+            case .configMap: event.resource.name == PodIdentity.rootCertificates ? [.accounts] : []
+            default: [.accounts]
+            }
         }
         feed.mark([.roles, .accounts])
         await cancelWhenGracefulShutdown {
@@ -34,7 +39,7 @@ public struct AccessUpkeep: Service {
         do {
             switch task {
             case .roles: try await store.transaction { try RoleAggregator.aggregate(in: $0) }
-            case .accounts: try await store.transaction { try Self.ensureAccounts(in: $0) }
+            case .accounts: try await Self.furnishNamespaces(of: store)
             }
         } catch {
             logger.warning(
@@ -43,11 +48,12 @@ public struct AccessUpkeep: Service {
         }
     }
 
-    private static func ensureAccounts(in transaction: StoreTransaction) throws {
-        for namespace in try transaction.list(.namespace) where !namespace.isTerminating {
-            let account = Resource(
-                value: ["metadata": ["name": "default", "namespace": .string(namespace.name)]], type: .serviceAccount)
-            if try transaction.find(account.key) == nil { try transaction.create(account) }
+    /// Makes in each namespace what it has to have.
+    public static func furnishNamespaces(of store: Store) async throws {
+        try await store.transaction { transaction in
+            for namespace in try transaction.list(.namespace) where !namespace.isTerminating {
+                try transaction.furnish(namespace: namespace.name)
+            }
         }
     }
 }

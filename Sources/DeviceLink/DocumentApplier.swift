@@ -146,6 +146,7 @@ public struct DocumentApplier {
         if value.type == .pod, let node = existing.value[path: "spec", "nodeName"] {
             value.value[path: "spec", "nodeName"] = node
         }
+        if value.type == .pod { PodIdentity.carry(from: existing, to: &value) }
         _ = try transaction.replace(value)
         return true
     }
@@ -179,6 +180,8 @@ public struct DocumentApplier {
                 resource.labels.filter { $0.key != WherryLabels.namespaceName }.mapValues { .string($0) })
             return fields
         }
+        var hub = hub
+        if hub.type == .pod { PodIdentity.carry(from: existing, to: &hub) }
         return content(existing) != content(hub)
     }
 
@@ -218,13 +221,21 @@ public struct DocumentApplier {
     private func holdsLocalObjects(_ namespace: String) throws -> Bool {
         for type in transaction.types.all where type.namespaced && type != .event {
             for object in try transaction.list(type, namespace: namespace)
-            where object.controllerOwner == nil
+            where object.controllerOwner == nil && !Self.everyNamespaceHas(object)
                 && object.annotations[WherryLabels.owner] != origin.owner
             {
                 return true
             }
         }
         return false
+    }
+
+    private static func everyNamespaceHas(_ object: Resource) -> Bool {
+        switch object.type {
+        case .serviceAccount: object.name == PodIdentity.defaultAccount
+        case .configMap: object.name == PodIdentity.rootCertificates
+        default: false
+        }
     }
 
     // MARK: Node labels

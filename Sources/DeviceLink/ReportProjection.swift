@@ -23,7 +23,9 @@ struct ReportProjection: Sendable {
             guard resource.name == nodeName else { return nil }
             return value
         case .configMap, .secret:
-            guard resource.annotations[WherryLabels.owner] != WherryLabels.ownerHub else { return nil }
+            guard resource.annotations[WherryLabels.owner] != WherryLabels.ownerHub,
+                resource.name != PodIdentity.rootCertificates
+            else { return nil }
             value["data"] = nil
             value["binaryData"] = nil
             value["stringData"] = nil

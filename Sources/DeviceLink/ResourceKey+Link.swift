@@ -8,7 +8,7 @@ extension ResourceKey {
         switch type {
         case .customResourceDefinition: -1
         case .namespace: 0
-        case .configMap, .secret: 1
+        case .configMap, .secret, .serviceAccount: 1
         default: 2
         }
     }

@@ -20,13 +20,15 @@ struct DocumentPlanner {
     private let configMaps: [ResourceKey: Resource]
     private let secrets: [ResourceKey: Resource]
     private let namespaces: [String: Resource]
+    private let accounts: [ResourceKey: Resource]
 
-    /// - Parameter objects: all Deployments, Pods, ConfigMaps, Secrets and Namespaces of the hub; mirrors are left out here.
+    /// - Parameter objects: all Deployments, Pods, ConfigMaps, Secrets, ServiceAccounts and Namespaces of the hub; mirrors are left out here.
     init(objects: [Resource]) {
         let own = objects.filter { !$0.isMirror && !$0.isTerminating }
         workloads = own.filter { $0.type == .deployment || $0.type == .pod }
         configMaps = Dictionary(own.filter { $0.type == .configMap }.map { ($0.key, $0) }) { first, _ in first }
         secrets = Dictionary(own.filter { $0.type == .secret }.map { ($0.key, $0) }) { first, _ in first }
+        accounts = Dictionary(own.filter { $0.type == .serviceAccount }.map { ($0.key, $0) }) { first, _ in first }
         namespaces = Dictionary(own.filter { $0.type == .namespace }.map { ($0.name, $0) }) { first, _ in first }
     }
 
@@ -64,7 +66,7 @@ struct DocumentPlanner {
         let object: JSONValue
         let nodeName: String?
         let selector: [String: String]
-        /// Its Namespace, ConfigMaps and Secrets.
+        /// Its Namespace, ConfigMaps, Secrets and ServiceAccount.
         let references: [ResourceKey: JSONValue]
 
         func isWanted(_ device: DeviceID, _ labels: [String: String]) -> Bool {
@@ -95,6 +97,12 @@ struct DocumentPlanner {
         for name in names.secrets {
             let key = ResourceKey(type: .secret, namespace: namespace, name: name)
             references[key] = secrets[key].map(Self.documentForm)
+        }
+        // Every namespace of a device has its own `default`.
+        let account = spec?["serviceAccountName"]?.stringValue ?? ""
+        if account != PodIdentity.defaultAccount {
+            let key = ResourceKey(type: .serviceAccount, namespace: namespace, name: account)
+            references[key] = accounts[key].map(Self.documentForm)
         }
         return Prepared(
             key: resource.key, object: object,

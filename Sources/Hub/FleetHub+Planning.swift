@@ -71,7 +71,7 @@ extension FleetHub {
         for node in present { if let device = try? DeviceID(node.name) { nodes[device] = node } }
         for device in known where nodes[device] == nil { try await forget(device) }
         var objects: [Resource] = []
-        for type in [ResourceType.namespace, .configMap, .secret, .deployment, .pod] {
+        for type in [ResourceType.namespace, .configMap, .secret, .serviceAccount, .deployment, .pod] {
             objects += try await store.list(type).items
         }
         let devices = Set(known)

@@ -73,7 +73,8 @@ public actor FleetHub: Service {
         self.logger = logger
         sessions = Dictionary(records.map { ($0.device, DeviceSession(record: $0)) }) { first, _ in first }
         feed = store.changes(
-            of: [.deployment, .pod, .configMap, .secret, .namespace, .node], mapping: Self.plannedChange)
+            of: [.deployment, .pod, .configMap, .secret, .serviceAccount, .namespace, .node],
+            mapping: Self.plannedChange)
         wake = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         endings = AsyncStream.makeStream()
         switch configuration.broker {

@@ -16,18 +16,19 @@ public struct Agent: Service {
     private let stopsContainersAtShutdown: Bool
 
     /// - Parameters:
+    ///   - api: what pods get of this device's API.
     ///   - dataDirectory: absolute; emptyDir volumes and logs are below it.
     ///   - runDirectory: absolute; volumes made from objects are below it, Secrets in memory only.
     ///   - clock: monotonic.
     ///   - stopsContainersAtShutdown: for an agent whose containers shall go with it, as `wherry up`.
     public init(
-        store: Store, engine: Engine, images: ImageStore, nodeName: String, dataDirectory: String,
+        store: Store, engine: Engine, images: ImageStore, api: PodAPI, nodeName: String, dataDirectory: String,
         runDirectory: String, clock: any Clock<Duration> = ContinuousClock(), recorder: EventRecorder,
         logger: Logger, stopsContainersAtShutdown: Bool = false
     ) {
         let agentClock = AgentClock(clock)
         context = AgentContext(
-            store: store, engine: engine, images: images, nodeName: nodeName, dataDirectory: dataDirectory,
+            store: store, engine: engine, images: images, api: api, nodeName: nodeName, dataDirectory: dataDirectory,
             volumes: PodVolumes(dataDirectory: dataDirectory, runDirectory: runDirectory),
             volumeLane: BlockingLane(name: "volumes"),
             handlers: HandlerRunner(
@@ -48,7 +49,7 @@ public struct Agent: Service {
         await withTaskGroup { group in
             group.addTask { await context.engine.run() }
             group.addTask { await supervisor.run(adopting: records) }
-            group.addTask { await context.node.run() }
+            group.addTask { await context.node.run { await supervisor.renewTokens() } }
             group.addTask { try? await gracefulShutdown() }
             // The first to end is the wait for the shutdown, or everything was cancelled.
             await waitForEnd(in: &group)

@@ -9,10 +9,11 @@ struct NamespacePolicies {
     let transaction: StoreTransaction
 
     /// - Throws: 403 in kube-apiserver's words.
-    func admit(_ new: Resource) throws -> Resource {
+    func admit(_ new: Resource, asItWas: Bool = false) throws -> Resource {
         guard let namespace = new.namespace, isSubject(new) else { return new }
         var new = new
         try applyLimitRanges(to: &new, namespace)
+        if new.type == .pod, transaction.state.cluster != nil, !asItWas { new = try transaction.identify(new) }
         try checkSecurity(of: new, namespace)
         try checkQuotas(new, namespace)
         return new

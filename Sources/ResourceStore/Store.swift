@@ -29,14 +29,17 @@ public actor Store {
     /// - Parameters:
     ///   - migrations: tables of other modules in the same file; their ids are unique across modules.
     ///   - holdsMirrors: whether it is a hub's, whose objects of devices were judged by the policies of their namespace there.
+    ///   - cluster: what is added to objects; nil for a hub, which adds nothing.
     ///   - historyLimit: changes kept in memory for clients that list and then watch.
     /// - Throws: ``SQLiteError``, `.newerSchema` when a newer program wrote the database.
     public init(
-        path: String, migrations extra: [Migration] = [], holdsMirrors: Bool = false, historyLimit: Int = 4096,
+        path: String, migrations extra: [Migration] = [], holdsMirrors: Bool = false,
+        cluster: ClusterSettings? = nil, historyLimit: Int = 4096,
         environment: StoreEnvironment = .system
     ) throws {
         let database = Database(path: path, migrations: StoreSchema.migrations + extra)
-        let state = try StoreState(database: database, environment: environment, holdsMirrors: holdsMirrors)
+        let state = try StoreState(
+            database: database, environment: environment, holdsMirrors: holdsMirrors, cluster: cluster)
         self.path = path
         recovery = state.recovery
         broadcast = WatchBroadcast(historyLimit: historyLimit, version: state.versions.current)

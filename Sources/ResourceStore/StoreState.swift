@@ -16,6 +16,7 @@ final class StoreState {
     private var openConnection: Connection
     let environment: StoreEnvironment
     let holdsMirrors: Bool
+    let cluster: ClusterSettings?
     var versions: Versions
     /// Known namespaces; true for one that is being deleted.
     var namespaces: [String: Bool] = [:]
@@ -28,10 +29,13 @@ final class StoreState {
     private let reserve: DiskReserve
     private var reserveIsFilled: Bool
 
-    init(database: Database, environment: StoreEnvironment, holdsMirrors: Bool) throws {
+    init(
+        database: Database, environment: StoreEnvironment, holdsMirrors: Bool, cluster: ClusterSettings?
+    ) throws {
         self.database = database
         self.environment = environment
         self.holdsMirrors = holdsMirrors
+        self.cluster = cluster
         let (connection, recovery) = try database.open()
         openConnection = connection
         self.recovery = recovery

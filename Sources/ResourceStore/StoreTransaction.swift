@@ -80,8 +80,10 @@ public final class StoreTransaction {
     public var now: Timestamp { Timestamp(seconds: state.environment.now()) }
 
     /// Stores a new object; see ``Store/create(_:dryRun:)``.
+    ///
+    /// - Parameter asItWas: whether it was stored before and is to be the same again, so that nothing is added to it.
     @discardableResult
-    public func create(_ resource: Resource) throws -> Resource {
+    public func create(_ resource: Resource, asItWas: Bool = false) throws -> Resource {
         var new = resource
         try checkNamespace(new)
         try nameIfGenerated(&new)
@@ -93,9 +95,11 @@ public final class StoreTransaction {
         for field in ["deletionTimestamp", "deletionGracePeriodSeconds"] { new.setMetadata(field, nil) }
         if new.countsGenerations { new.setMetadata("generation", 1) }
         if new.type == .namespace { prepareNamespace(&new) }
-        new = try NamespacePolicies(transaction: self).admit(new)
+        new = try NamespacePolicies(transaction: self).admit(new, asItWas: asItWas)
         if new.type == .customResourceDefinition { try settle(&new) }
-        return try write(new, previous: nil, row: nil)
+        let created = try write(new, previous: nil, row: nil)
+        if created.type == .namespace, state.cluster != nil { try furnish(namespace: created.name) }
+        return created
     }
 
     private func exists(_ key: ResourceKey) throws -> Bool {

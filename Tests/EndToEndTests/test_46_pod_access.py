@@ -1,16 +1,18 @@
 """A look into running pods, and what pods themselves may do: `kubectl debug` of four ages, tokens in pods."""
 
+import base64
 import json
 import os
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
-from harness import SLEEP, Agent, import_busybox, pod, wait_for
-from packages import kubectl, newest_kubectl
+from harness import SLEEP, SOAK, Agent, deployment, import_busybox, pod, wait_for
+from packages import kubectl, kubernetes_client, newest_kubectl
 from terminal import Terminal
 
 MINORS = ("1.28", "1.31", "1.33", "newest")
@@ -208,3 +210,162 @@ def test_debug_looks_at_the_node(device, minor):
     terminal.type("exit\n")
     terminal.end()
     device.kubectl("delete", "pod", debugger["metadata"]["name"], "--now")
+
+
+# tokens in pods
+
+TOKENS = "/var/run/secrets/kubernetes.io/serviceaccount"
+# Looks at the API as a program in a pod does, with the client library's own words; prints what comes of it.
+PROGRAM = """
+from kubernetes import client, config
+config.load_incluster_config()
+api = client.CoreV1Api()
+namespace = open("%s/namespace").read()
+print("namespace", namespace)
+print("pods", [p.metadata.name for p in api.list_namespaced_pod(namespace).items if p.metadata.name == "caller"])
+try:
+    api.list_namespaced_secret(namespace)
+except client.ApiException as error:
+    print("secrets", error.status, client.ApiClient().sanitize_for_serialization(error.body))
+""" % TOKENS
+
+
+def claims(token: str) -> dict:
+    part = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+def token_in(agent, name, path=f"{TOKENS}/token", namespace="default") -> str:
+    return agent.kubectl("exec", name, "-n", namespace, "--", "cat", path).stdout
+
+
+def reviewed(agent, token: str, *audiences: str) -> dict:
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token, "audiences": list(audiences)}}
+    return json.loads(agent.kubectl("create", "-f", "-", "-o", "json", input=json.dumps(body)).stdout)["status"]
+
+
+def test_a_pod_has_its_accounts_token_as_a_clusters_pods_have(device):
+    device.apply(pod("bearer", SLEEP, initContainers=[{"name": "first", "image": "busybox:test", "command": ["true"]}]))
+    running = wait_for(lambda: device.running("bearer"), "the pod runs")
+    spec = running["spec"]
+    assert spec["serviceAccountName"] == spec["serviceAccount"] == "default"
+    (volume,) = spec["volumes"]
+    assert volume["name"].startswith("kube-api-access-") and len(volume["name"]) == len("kube-api-access-12345")
+    assert volume["projected"] == {"defaultMode": 420, "sources": [
+        {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]}}]}
+    mount = {"name": volume["name"], "readOnly": True, "mountPath": TOKENS}
+    assert [c["volumeMounts"] for c in spec["containers"] + spec["initContainers"]] == [[mount], [mount]]
+    said = claims(token_in(device, "bearer"))
+    assert said["sub"] == "system:serviceaccount:default:default" and said["exp"] - said["iat"] == 3607
+    assert said["aud"] == ["https://kubernetes.default.svc"]
+    assert said["kubernetes.io"]["pod"] == {"name": "bearer", "uid": running["metadata"]["uid"]}
+    assert token_in(device, "bearer", f"{TOKENS}/namespace") == "default"
+    published = device.json("/api/v1/namespaces/default/configmaps/kube-root-ca.crt")["data"]["ca.crt"]
+    assert token_in(device, "bearer", f"{TOKENS}/ca.crt") == published
+    described = device.kubectl("describe", "pod", "bearer").stdout
+    assert "TokenExpirationSeconds:  3607" in described and "ConfigMapName:           kube-root-ca.crt" in described
+    # The token ends with its pod, though one of that name comes back.
+    token = token_in(device, "bearer")
+    assert reviewed(device, token)["user"]["username"] == "system:serviceaccount:default:default"
+    assert reviewed(device, token)["user"]["extra"]["authentication.kubernetes.io/pod-name"] == ["bearer"]
+    device.kubectl("delete", "pod", "bearer", "--now")
+    assert not reviewed(device, token).get("authenticated")
+
+
+def test_a_program_in_a_pod_calls_the_api_and_is_judged_by_roles(device):
+    client_library = kubernetes_client()
+    device.kubectl("create", "serviceaccount", "robot")
+    device.kubectl("create", "rolebinding", "robot", "--clusterrole=view", "--serviceaccount=default:robot")
+    places = {"/usr": "/usr", "/lib": "/usr/lib", "/lib64": "/usr/lib64", "/client": str(client_library)}
+    volumes = [{"name": f"v{n}", "hostPath": {"path": host}} for n, host in enumerate(places.values())]
+    mounts = [{"name": f"v{n}", "mountPath": inside, "readOnly": True} for n, inside in enumerate(places)]
+    device.apply(pod("caller", ["/usr/bin/python3", "-c", PROGRAM], hostNetwork=True, serviceAccountName="robot",
+                     restartPolicy="Never", volumes=volumes,
+                     container={"volumeMounts": mounts, "env": [{"name": "PYTHONPATH", "value": "/client"}]}))
+    done = wait_for(lambda: device.pod("caller")["status"].get("phase") in ("Succeeded", "Failed") and device.pod("caller"),
+                    "the program ended", 60)
+    said = device.kubectl("logs", "caller").stdout
+    assert done["status"]["phase"] == "Succeeded", said
+    assert "namespace default\npods ['caller']\nsecrets 403" in said
+    assert 'User \\"system:serviceaccount:default:robot\\" cannot list resource \\"secrets\\"' in said.replace("\\\\", "\\")
+    device.kubectl("delete", "pod", "caller", "--now")
+
+
+def test_accounts_are_looked_up_and_mounts_can_be_declined(device):
+    done = device.kubectl("create", "-f", "-", input=json.dumps(pod("lost", SLEEP, serviceAccountName="nobody")), check=False)
+    assert done.stderr == ('Error from server (Forbidden): error when creating "STDIN": pods "lost" is forbidden: error looking up '
+                           'service account default/nobody: serviceaccount "nobody" not found\n')
+    device.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "quiet"}, "automountServiceAccountToken": False,
+                  "imagePullSecrets": [{"name": "login"}]})
+    own = {"volumeMounts": [{"name": "own", "mountPath": TOKENS}]}
+    device.apply([pod("quiet", SLEEP, serviceAccountName="quiet"),
+                  pod("loud", SLEEP, serviceAccountName="quiet", automountServiceAccountToken=True),
+                  pod("declined", SLEEP, automountServiceAccountToken=False),
+                  pod("own", SLEEP, container=own, volumes=[{"name": "own", "emptyDir": {}}])])
+    specs = {name: device.pod(name)["spec"] for name in ("quiet", "loud", "declined", "own")}
+    assert "volumes" not in specs["quiet"] and "volumes" not in specs["declined"]
+    assert specs["quiet"]["imagePullSecrets"] == [{"name": "login"}] and "imagePullSecrets" not in specs["declined"]
+    assert specs["loud"]["volumes"][0]["name"].startswith("kube-api-access-")
+    assert [v["name"] for v in specs["own"]["volumes"]] == ["own"]
+    # A Deployment says why it has no pods.
+    device.apply(deployment("homeless", 1, SLEEP))
+    device.kubectl("patch", "deployment", "homeless", "-p", '{"spec":{"template":{"spec":{"serviceAccountName":"nobody"}}}}')
+    wait_for(lambda: "error looking up service account default/nobody" in device.kubectl("describe", "rs").stdout, "a reason")
+    device.kubectl("delete", "deployment", "homeless")
+    device.kubectl("delete", "pod", *specs, "--now")
+
+
+def test_a_namespace_and_its_pod_come_in_one_file(device):
+    device.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "both"}},
+                  pod("p", SLEEP, metadata={"namespace": "both"})])
+    wait_for(lambda: device.running("p", "both"), "the pod runs")
+    # What somebody deletes or changes comes back.
+    device.kubectl("delete", "configmap", "kube-root-ca.crt", "-n", "both")
+    wait_for(lambda: device.json("/api/v1/namespaces/both/configmaps/kube-root-ca.crt")["data"]["ca.crt"], "certificates")
+    device.kubectl("patch", "configmap", "kube-root-ca.crt", "-n", "both", "-p", '{"data":{"ca.crt":"wrong"}}')
+    wait_for(lambda: "BEGIN CERTIFICATE" in device.json("/api/v1/namespaces/both/configmaps/kube-root-ca.crt")["data"]["ca.crt"],
+             "certificates again")
+    device.kubectl("delete", "namespace", "both")
+
+
+def test_tokens_of_other_audiences_in_volumes_of_ones_own(device):
+    def source(**fields):
+        return {"name": "tokens", "projected": {"sources": [{"serviceAccountToken": fields}]}}
+    mount = {"volumeMounts": [{"name": "tokens", "mountPath": "/tokens"}]}
+
+    def refusal(**fields):
+        wrong = pod("wrong", SLEEP, container=mount, volumes=[source(**fields)])
+        return device.kubectl("create", "-f", "-", input=json.dumps(wrong), check=False).stderr
+    assert ("spec.volumes[0].projected.sources[0].serviceAccountToken.expirationSeconds: Invalid value: 60: may not specify a "
+            "duration less than 10 minutes") in refusal(path="t", expirationSeconds=60)
+    assert "spec.volumes[0].projected.sources[0].serviceAccountToken.path: Required value" in refusal(path="")
+    device.apply(pod("vault", SLEEP, container=mount, volumes=[source(path="vault", audience="vault", expirationSeconds=600)],
+                     securityContext={"fsGroup": 1000}))
+    wait_for(lambda: device.running("vault"), "the pod runs")
+    token = token_in(device, "vault", "/tokens/vault")
+    assert claims(token)["aud"] == ["vault"] and claims(token)["exp"] - claims(token)["iat"] == 600
+    assert reviewed(device, token, "vault")["authenticated"]
+    assert not reviewed(device, token).get("authenticated")
+    mode = device.kubectl("exec", "vault", "--", "stat", "-L", "-c", "%a %g", "/tokens/vault").stdout
+    assert mode == "640 1000\n"
+    device.kubectl("delete", "pod", "vault", "--now")
+
+
+@pytest.mark.skipif(not SOAK, reason="the shortest token lives ten minutes: WHERRY_SOAK=1")
+def test_a_token_is_replaced_before_four_fifths_of_its_life(device):
+    source = {"serviceAccountToken": {"path": "t", "expirationSeconds": 600}}
+    device.apply(pod("short", SLEEP, container={"volumeMounts": [{"name": "tokens", "mountPath": "/tokens"}]},
+                     volumes=[{"name": "tokens", "projected": {"sources": [source]}}]))
+    wait_for(lambda: device.running("short"), "the pod runs")
+    first = token_in(device, "short", "/tokens/t")
+    second = wait_for(lambda: token_in(device, "short", "/tokens/t") not in ("", first) and token_in(device, "short", "/tokens/t"),
+                      "a new token", 500, 2)
+    # Swapped whole, in the container that runs; the old one is good until it runs out.
+    assert 440 <= claims(second)["iat"] - claims(first)["iat"] <= 480
+    assert reviewed(device, second)["authenticated"] and reviewed(device, first)["authenticated"]
+    assert device.running("short")["status"]["containerStatuses"][0]["restartCount"] == 0
+    expires = claims(first)["exp"]
+    wait_for(lambda: time.time() > expires and not reviewed(device, first).get("authenticated"), "the first runs out", 200, 2)
+    device.kubectl("delete", "pod", "short", "--now")

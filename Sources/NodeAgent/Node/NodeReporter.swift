@@ -30,11 +30,14 @@ actor NodeReporter {
     nonisolated var key: ResourceKey { ResourceKey(type: .node, namespace: nil, name: nodeName) }
 
     /// Refreshes the object until cancelled.
-    func run() async {
+    ///
+    /// - Parameter meanwhile: what else is to be looked at now and then, so that an idle machine wakes once for all of it.
+    func run(meanwhile: @Sendable () async -> Void) async {
         while !Task.isCancelled {
             try? await clock.sleep(Self.interval)
             if Task.isCancelled { return }
             await refresh()
+            await meanwhile()
         }
     }
 

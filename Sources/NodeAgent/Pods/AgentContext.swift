@@ -9,6 +9,7 @@ struct AgentContext: Sendable {
     let store: Store
     let engine: Engine
     let images: ImageStore
+    let api: PodAPI
     let nodeName: String
     let dataDirectory: String
     let volumes: PodVolumes

@@ -6,7 +6,7 @@ struct ConfigurationError: Error, Hashable, CustomStringConvertible {
     var description: String { message }
 }
 
-/// Builds a container's environment: `envFrom` in order, then `env` in order, each later one over the former.
+/// Builds a container's environment: what tells of services, `envFrom` in order, then `env` in order, each later one over the former.
 struct ContainerEnvironment {
     let pod: Pod
     let container: Container
@@ -20,13 +20,14 @@ struct ContainerEnvironment {
 
     init(
         pod: Pod, container: Container, configuration: ConfigurationSnapshot, facts: PodFacts,
-        nodeCapacity: [String: Quantity] = [:]
+        nodeCapacity: [String: Quantity] = [:], services: [(name: String, value: String)] = []
     ) throws(ConfigurationError) {
         self.pod = pod
         self.container = container
         self.configuration = configuration
         self.facts = facts
         self.nodeCapacity = nodeCapacity
+        for service in services { set(service.name, service.value) }
         for source in container.envFrom ?? [] { try addAll(of: source) }
         for variable in container.env ?? [] {
             if let value = try value(of: variable) { set(variable.name, value) }

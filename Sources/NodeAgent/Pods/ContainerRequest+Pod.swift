@@ -18,6 +18,8 @@ struct ContainerBlueprint {
     /// Host directories of the pod's volumes, by name.
     var volumes: [String: PreparedVolume]
     var logPath: String
+    /// Variables that tell of services.
+    var services: [(name: String, value: String)] = []
 
     static func containerID(podUID: String, container: String, attempt: Int) -> String {
         "\(podUID)-\(container)-\(attempt)"
@@ -27,7 +29,8 @@ struct ContainerBlueprint {
     /// - Throws: ``ConfigurationError`` when something it names is missing or wrong.
     func request() throws(ConfigurationError) -> ContainerRequest {
         let environment = try ContainerEnvironment(
-            pod: pod, container: container, configuration: configuration, facts: facts, nodeCapacity: nodeCapacity)
+            pod: pod, container: container, configuration: configuration, facts: facts, nodeCapacity: nodeCapacity,
+            services: services)
         let id = Self.containerID(podUID: pod.metadata.uid ?? "", container: container.name, attempt: attempt)
         var config = imageConfig.config ?? ImageConfig.Process()
         if let signal = container.lifecycle?.stopSignal { config.stopSignal = signal }

@@ -60,7 +60,7 @@ enum LostPods {
         let owners = pod.value[path: "metadata", "ownerReferences"]?.arrayValue ?? []
         let present = try owners.filter { try isPresent($0, of: lost, in: transaction) }
         pod.value[path: "metadata", "ownerReferences"] = present.isEmpty ? nil : .array(present)
-        return try transaction.create(pod)
+        return try transaction.create(pod, asItWas: true)
     }
 
     private static func isPresent(_ owner: JSONValue, of pod: Resource, in transaction: StoreTransaction) throws -> Bool

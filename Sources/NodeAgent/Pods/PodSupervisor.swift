@@ -10,7 +10,7 @@ import Resources
 /// Level-triggered: a change only says where to look; what is done follows from the object as it is now.
 actor PodSupervisor {
     private let context: AgentContext
-    private var workers: [String: PodWorker] = [:]
+    private(set) var workers: [String: PodWorker] = [:]
     private var uidByKey: [ResourceKey: String] = [:]
     private var isStopping = false
     /// What was found at the start and not yet given to a worker.

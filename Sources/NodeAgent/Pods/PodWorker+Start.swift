@@ -31,8 +31,10 @@ extension PodWorker {
         let volumes = context.volumes
         let facts = await facts()
         let configuration = try await ConfigurationSnapshot.load(for: pod, from: context.store)
+        let tokens = try await currentTokens(pod)
         preparedVolumes = try await context.volumeLane.run {
-            try volumes.prepare(pod, configuration: configuration, facts: facts)
+            try volumes.prepare(
+                pod, content: VolumePayload.Content(configuration: configuration, facts: facts, tokens: tokens))
         }
     }
 
@@ -134,10 +136,12 @@ extension PodWorker {
         }
         let configuration = try await ConfigurationSnapshot.load(for: pod, from: context.store)
         await keepManifest()
-        let blueprint = ContainerBlueprint(
+        var blueprint = ContainerBlueprint(
             pod: pod, container: container, attempt: attempt, configuration: configuration, facts: await facts(),
             nodeCapacity: await context.node.capacity, imageConfig: image.config, layers: image.layerDirectories,
             sandbox: sandbox, volumes: preparedVolumes, logPath: logPath(name, attempt))
+        // The other pods' networks do not reach the API.
+        if pod.spec.hostNetwork == true { blueprint.services = context.api.environment }
         var request = try blueprint.request()
         request.usesHostPID = pod.spec.hostPID == true
         request.usesHostIPC = pod.spec.hostIPC == true

@@ -25,6 +25,7 @@ actor PodWorker {
 
     var sandbox: Sandbox?
     var preparedVolumes: [String: PreparedVolume] = [:]
+    var tokens: [PodToken.Source: PodToken] = [:]
     var resolvedImages: [String: Image] = [:]
     var pinnedImages: Set<Digest> = []
     /// Whether the pod ran before this agent, or this boot: then its images are taken as they are here.

@@ -23,13 +23,11 @@ struct PodVolumes: Sendable {
     func dataPath(_ uid: String) -> String { dataDirectory + "/pods/" + uid }
 
     /// Makes every volume of the pod, or brings it up to date.
-    func prepare(
-        _ pod: Pod, configuration: ConfigurationSnapshot, facts: PodFacts
-    ) throws -> [String: PreparedVolume] {
+    func prepare(_ pod: Pod, content: VolumePayload.Content) throws -> [String: PreparedVolume] {
         var prepared: [String: PreparedVolume] = [:]
         for volume in pod.spec.volumes ?? [] {
             do {
-                prepared[volume.name] = try prepare(volume, pod, configuration, facts)
+                prepared[volume.name] = try prepare(volume, pod, content)
             } catch {
                 throw VolumeError(volume: volume.name, message: "\(error)")
             }
@@ -37,12 +35,10 @@ struct PodVolumes: Sendable {
         return prepared
     }
 
-    private func prepare(
-        _ volume: Volume, _ pod: Pod, _ configuration: ConfigurationSnapshot, _ facts: PodFacts
-    ) throws -> PreparedVolume {
+    private func prepare(_ volume: Volume, _ pod: Pod, _ content: VolumePayload.Content) throws -> PreparedVolume {
         let uid = pod.metadata.uid ?? ""
         let group = pod.spec.securityContext?.fsGroup.flatMap { UInt32(exactly: $0) }
-        if let files = try VolumePayload.files(of: volume, pod: pod, configuration: configuration, facts: facts) {
+        if let files = try VolumePayload.files(of: volume, pod: pod, content: content) {
             let path = runPath(uid) + "/volumes/" + volume.name
             let isSecret = volume.secret != nil || volume.projected != nil
             if isSecret, try !isMemory(runDirectory) { try mountMemory(at: path, size: nil, mode: 0o755) }

@@ -7,26 +7,33 @@ enum VolumePayload {
 
     static let defaultMode = 0o644
 
+    /// What files are made from, at one moment.
+    struct Content: Sendable {
+        var configuration: ConfigurationSnapshot
+        var facts: PodFacts
+        var tokens: [PodToken.Source: PodToken] = [:]
+    }
+
     /// Nil for a volume of another kind.
     /// - Throws: ``ConfigurationError`` in the kubelet's words when an object or key is missing.
     static func files(
-        of volume: Volume, pod: Pod, configuration: ConfigurationSnapshot, facts: PodFacts
+        of volume: Volume, pod: Pod, content: Content
     ) throws(ConfigurationError) -> FileSet? {
         if let source = volume.configMap {
             return try files(
                 .configMap, source.name ?? "", items: source.items, mode: source.defaultMode,
-                isOptional: source.optional == true, configuration, namespace: pod.metadata.namespace)
+                isOptional: source.optional == true, content.configuration, namespace: pod.metadata.namespace)
         }
         if let source = volume.secret {
             return try files(
                 .secret, source.secretName ?? "", items: source.items, mode: source.defaultMode,
-                isOptional: source.optional == true, configuration, namespace: pod.metadata.namespace)
+                isOptional: source.optional == true, content.configuration, namespace: pod.metadata.namespace)
         }
         if let source = volume.downwardAPI {
-            return try downward(source.items ?? [], mode: source.defaultMode, pod: pod, facts: facts)
+            return try downward(source.items ?? [], mode: source.defaultMode, pod: pod, facts: content.facts)
         }
         if let projected = volume.projected {
-            return try self.projected(projected, pod: pod, configuration: configuration, facts: facts)
+            return try self.projected(projected, pod: pod, content: content)
         }
         return nil
     }
@@ -79,11 +86,16 @@ enum VolumePayload {
     }
 
     private static func projected(
-        _ value: JSONValue, pod: Pod, configuration: ConfigurationSnapshot, facts: PodFacts
+        _ value: JSONValue, pod: Pod, content: Content
     ) throws(ConfigurationError) -> FileSet {
         let mode = value["defaultMode"]?.intValue
         var files: FileSet = [:]
         for source in value["sources"]?.arrayValue ?? [] {
+            if let wanted = source.tokenSource {
+                let path = try checked(source[path: "serviceAccountToken", "path"]?.stringValue ?? "")
+                files[path] = try token(wanted, pod: pod, mode: mode, content)
+                continue
+            }
             var part = Volume(name: "")
             if let configMap = source["configMap"] {
                 part.configMap = try decode(configMap)
@@ -99,10 +111,22 @@ enum VolumePayload {
             } else {
                 throw ConfigurationError(message: "a projected volume source isn't supported: \(source)")
             }
-            let some = try self.files(of: part, pod: pod, configuration: configuration, facts: facts) ?? [:]
+            let some = try self.files(of: part, pod: pod, content: content) ?? [:]
             files.merge(some) { $1 }
         }
         return files
+    }
+
+    /// As the kubelet has it: where a group is given the files, nobody else reads a token.
+    private static func token(
+        _ source: PodToken.Source, pod: Pod, mode: Int?, _ content: Content
+    ) throws(ConfigurationError) -> AtomicDirectory.File {
+        guard let token = content.tokens[source] else {
+            throw ConfigurationError(message: "failed to fetch token: there is none")
+        }
+        let hasGroup = pod.spec.securityContext?.fsGroup != nil
+        return AtomicDirectory.File(
+            bytes: Array(token.text.utf8), mode: hasGroup ? 0o600 : UInt32((mode ?? defaultMode) & 0o777))
     }
 
     private static func decode<T: Decodable>(_ value: JSONValue) throws(ConfigurationError) -> T {

@@ -77,6 +77,24 @@ extension HTTPGetAction {
     }
 }
 
+extension JSONValue {
+    /// Of volumes with tokens only: others ran before there were these defaults, and a template that changes restarts its pods.
+    fileprivate mutating func setProjectionDefaults() {
+        guard list("sources").contains(where: { $0["serviceAccountToken"]?.objectValue != nil }) else { return }
+        setDefault("defaultMode", to: .integer(Int64(Volume.defaultFileMode)))
+        changeEach("sources") { source in
+            if source["serviceAccountToken"]?.objectValue != nil {
+                source.setDefault("serviceAccountToken", "expirationSeconds", to: 3600)
+            }
+            guard var downward = source["downwardAPI"] else { return }
+            downward.changeEach("items") { item in
+                if item["fieldRef"] != nil { item.setDefault("fieldRef", "apiVersion", to: "v1") }
+            }
+            source["downwardAPI"] = downward
+        }
+    }
+}
+
 extension Volume {
     static let defaultFileMode = 0o644
 
@@ -90,6 +108,7 @@ extension Volume {
             downwardAPI?.items?[index].fieldRef?.apiVersion = "v1"
         }
         if hostPath?.type == nil { hostPath?.type = "" }
+        projected?.setProjectionDefaults()
     }
 
     /// Names of the sources that are set; exactly one should be.

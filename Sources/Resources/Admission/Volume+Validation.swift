@@ -31,6 +31,22 @@ extension Volume {
             Self.validate(secret.items, "\(here).items", into: &errors)
         }
         if let downwardAPI { validate(downwardAPI, "\(field).downwardAPI", into: &errors) }
+        for (index, source) in (projected?["sources"]?.arrayValue ?? []).enumerated() {
+            guard let token = source["serviceAccountToken"], token.objectValue != nil else { continue }
+            Self.validate(token: token, "\(field).projected.sources[\(index)].serviceAccountToken", into: &errors)
+        }
+    }
+
+    private static func validate(token: JSONValue, _ field: String, into errors: inout FieldErrors) {
+        if let seconds = token["expirationSeconds"]?.intValue {
+            if seconds < 600 {
+                errors.invalid("\(field).expirationSeconds", seconds, "may not specify a duration less than 10 minutes")
+            } else if seconds > 1 << 32 {
+                errors.invalid(
+                    "\(field).expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds")
+            }
+        }
+        validate(path: token.text("path"), "\(field).path", into: &errors)
     }
 
     private func validate(_ source: HostPathVolumeSource, _ field: String, into errors: inout FieldErrors) {

@@ -7,6 +7,7 @@ import DeviceLink
 import DockerAPI
 import HTTPServing
 import Hummingbird
+import Identity
 import Images
 import JSON
 import KubernetesAPI
@@ -47,9 +48,14 @@ struct AgentCommand: AsyncParsableCommand {
         let name = try nodeName ?? EnrolledName.of(directories.data) ?? NodeName.ofHost()
         let clock = ContinuousClock()
 
+        let identity = try ListenerIdentity(dataDirectory: directories.data, commonName: "wherry device \(name)")
+        let listener = try identity.listener(listen, commonName: name, names: [])
+        let address = ListenerAddress()
         let store = try Store(
-            path: "\(directories.data)/state.db", migrations: HubLink.migrations + BundleInstaller.migrations)
+            path: "\(directories.data)/state.db", migrations: HubLink.migrations + BundleInstaller.migrations,
+            cluster: ClusterSettings(rootCertificates: identity.authority.certificatePEM))
         Daemon.report(store.recovery, logger: logger)
+        let access = try AccessControl(store: store, directory: "\(directories.data)/tls")
         let recorder = EventRecorder(store: store, component: "wherry", host: name)
         let images = try ImageStore(
             root: directories.data, settings: imageOptions.settings(for: directories.data), logger: logger)
@@ -62,7 +68,11 @@ struct AgentCommand: AsyncParsableCommand {
             dataDirectory: directories.data, runDirectory: directories.run, runtime: runtime,
             watcher: ProcessWatcher(), logger: logger)
         let node = Agent(
-            store: store, engine: engine, images: images, nodeName: name, dataDirectory: directories.data,
+            store: store, engine: engine, images: images,
+            // Pods may start before the listener has opened; where it will, it nearly always knows.
+            api: PodAPI(access.tokens) {
+                address.current ?? (listener.address.port == 0 ? nil : listener.address)
+            }, nodeName: name, dataDirectory: directories.data,
             runDirectory: directories.run, clock: clock, recorder: recorder, logger: logger,
             stopsContainersAtShutdown: onExit == .stop)
         let readLogs: @Sendable (PodLogRequest) async throws -> AsyncThrowingStream<[UInt8], any Error> = {
@@ -75,9 +85,6 @@ struct AgentCommand: AsyncParsableCommand {
             store: store, images: images, link: link, dataDirectory: directories.data, nodeName: name,
             agentVersion: Wherry.version, clock: clock, logger: logger)
 
-        let identity = try ListenerIdentity(dataDirectory: directories.data, commonName: "wherry device \(name)")
-        let address = ListenerAddress()
-        let access = try AccessControl(store: store, directory: "\(directories.data)/tls")
         let audit = AuditLog(path: "\(directories.data)/audit.log", logger: logger)
         await images.setHooks(
             StoreHooks(
@@ -103,13 +110,17 @@ struct AgentCommand: AsyncParsableCommand {
         BundleRoutes(installer: bundles).register(on: router)
         let server = HTTPServer(
             unixSocket: directories.socket, claim: claim,
-            tls: try identity.listener(listen, commonName: name, names: []), router: router,
+            tls: listener, router: router,
             authenticator: identity.authenticator(access.tokens, logger: logger),
             gate: AccessGate(access.authorizer, audit: audit),
             onListening: { address.opened($0, remembering: identity) }, observe: { metrics.observe($0) },
             logger: logger)
 
         try await DefaultNamespaces.ensure(in: store)
+        do { try await AccessUpkeep.furnishNamespaces(of: store) } catch {
+            // As with the roles.
+            logger.error("the namespaces' accounts cannot be stored", metadata: ["error": "\(error)"])
+        }
         try await node.restoreLostPods()
         do { try await DefaultRoles.ensure(in: store) } catch {
             // A full disk must not keep a daemon down: its administrators need no role, and the next start makes them.
