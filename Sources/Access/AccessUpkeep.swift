@@ -20,9 +20,12 @@ public struct AccessUpkeep: Service {
     }
 
     public func run() async throws {
-        let feed = store.changes(of: [.clusterRole, .namespace, .serviceAccount, .configMap]) { event -> Set<Task> in
+        let types: Set<ResourceType> = [.clusterRole, .namespace, .serviceAccount, .configMap, .service]
+        let feed = store.changes(of: types) { event -> Set<Task> in
             switch event.resource.type {
             case .clusterRole: [.roles]
+            // An address may have become free, and `kubernetes` itself comes back.
+            case .service: event.kind == .deleted ? [.accounts] : []
             case .configMap: event.resource.name == PodIdentity.rootCertificates ? [.accounts] : []
             default: [.accounts]
             }
@@ -52,8 +55,13 @@ public struct AccessUpkeep: Service {
     public static func furnishNamespaces(of store: Store) async throws {
         try await store.transaction { transaction in
             for namespace in try transaction.list(.namespace) where !namespace.isTerminating {
-                try transaction.furnish(namespace: namespace.name)
+                do {
+                    try transaction.furnish(namespace: namespace.name)
+                } catch let error as StatusError where error.code == 403 {
+                    // A quota there is used up: the others have nothing to do with that.
+                }
             }
+            try transaction.furnishServices()
         }
     }
 }

@@ -182,6 +182,7 @@ public struct DocumentApplier {
         }
         var hub = hub
         if hub.type == .pod { PodIdentity.carry(from: existing, to: &hub) }
+        if hub.type == .service { ServiceFields.carry(from: existing.value, to: &hub.value) }
         return content(existing) != content(hub)
     }
 

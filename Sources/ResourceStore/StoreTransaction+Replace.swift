@@ -15,6 +15,7 @@ extension StoreTransaction {
         }
         var new = merged(resource, old: old, subresource)
         if new.type == .customResourceDefinition { try settle(&new) }
+        if subresource != .status, !new.isReadyToRemove { new = try allocate(new, previous: old) }
         if new.isReadyToRemove { return try remove(new, row: row) }
         guard new.value != old.value else { return old }
         if subresource == .ephemeralContainers { try NamespacePolicies(transaction: self).checkAddition(to: new) }

@@ -97,6 +97,7 @@ public final class StoreTransaction {
         if new.type == .namespace { prepareNamespace(&new) }
         new = try NamespacePolicies(transaction: self).admit(new, asItWas: asItWas)
         if new.type == .customResourceDefinition { try settle(&new) }
+        new = try allocate(new, previous: nil)
         let created = try write(new, previous: nil, row: nil)
         if created.type == .namespace, state.cluster != nil { try furnish(namespace: created.name) }
         return created

@@ -12,7 +12,7 @@ CREATED = [
     (["secret", "generic", "s", "--from-literal=p=w"], "secret/s", "get secret s", "s Opaque 1"),
     (["serviceaccount", "sa"], "serviceaccount/sa", "get sa sa", "sa 0"),
     (["service", "clusterip", "svc", "--tcp=80:8080"], "service/svc", "get svc svc",
-     "svc ClusterIP <none> <none> 80/TCP"),
+     "svc ClusterIP 10.43."),
     (["quota", "q", "--hard=cpu=1,pods=2"], "resourcequota/q", "get quota q", "q"),
     (["deployment", "d", "--image=nothing/here", "--replicas=0"], "deployment.apps/d", "get deploy d", "d 0/0 0 0"),
     (["job", "j", "--image=nothing/here", "--", "true"], "job.batch/j", "get job j", "j Running 0/1"),

@@ -117,6 +117,7 @@ def test_it_outlives_the_agent_and_goes_with_the_pod(place, images):
         wait_for(lambda: agent.running("p"), "the pod is there again")
         assert agent.kubectl("exec", "p", "-c", "stays", "--", "echo", "here").stdout == "here\n"
         assert agent.container_pids() == before
+        assert reviewed(agent, token_in(agent, "p"))["authenticated"]
         assert ephemeral(agent, "p", "done")["state"]["terminated"]["exitCode"] == 1
         assert ephemeral(agent, "p", "done")["restartCount"] == 0
         agent.kubectl("delete", "pod", "p", "--now")
@@ -351,6 +352,34 @@ def test_tokens_of_other_audiences_in_volumes_of_ones_own(device):
     mode = device.kubectl("exec", "vault", "--", "stat", "-L", "-c", "%a %g", "/tokens/vault").stdout
     assert mode == "640 1000\n"
     device.kubectl("delete", "pod", "vault", "--now")
+
+
+def test_a_fleets_pods_have_accounts_of_the_hub_and_tokens_of_the_device(fleet):
+    hub, agent = fleet
+    hub.kubectl("create", "namespace", "team")
+    hub.kubectl("create", "serviceaccount", "robot", "-n", "team")
+    wanted = deployment("work", 1, SLEEP)
+    wanted["metadata"]["namespace"] = "team"
+    wanted["spec"]["template"]["spec"]["serviceAccountName"] = "robot"
+    hub.apply(wanted)
+    hub.apply(pod("plain", SLEEP, metadata={"namespace": "team"}))
+    (work,) = wait_for(lambda: agent.pods("app=work", "team"), "the pod came")
+    name = work["metadata"]["name"]
+    wait_for(lambda: agent.running(name, "team") and agent.running("plain", "team"), "both run")
+    token = token_in(agent, name, namespace="team")
+    assert claims(token)["sub"] == "system:serviceaccount:team:robot"
+    assert reviewed(agent, token)["authenticated"]
+    assert not reviewed(hub, token).get("authenticated")
+    # A change at the hub keeps what the device added: only the one container that changed is made anew.
+    hub.kubectl("label", "pod", "plain", "-n", "team", "seen=yes")
+    wait_for(lambda: agent.pod("plain", "team")["metadata"].get("labels", {}).get("seen") == "yes", "the label came")
+    assert agent.running("plain", "team")["status"]["containerStatuses"][0]["restartCount"] == 0
+    done = hub.kubectl("debug", "plain", "-n", "team", "--image=busybox:test", "--", "true", check=False)
+    assert done.returncode == 1 and "can't be reached through the hub" in done.stderr
+    assert "kube-root-ca.crt" not in hub.kubectl("get", "configmap", "-A").stdout
+    # With the hub's namespace everything goes from the device, what every namespace has included.
+    hub.kubectl("delete", "namespace", "team", "--wait=false")
+    wait_for(lambda: agent.get("/api/v1/namespaces/team")[0] == 404, "the namespace is gone", 60)
 
 
 @pytest.mark.skipif(not SOAK, reason="the shortest token lives ten minutes: WHERRY_SOAK=1")

@@ -51,6 +51,18 @@ struct DocumentPlannerTests {
         #expect(try names(plan, "one") == ["c1", "c2", "s1", "s2", "web"])
     }
 
+    @Test func theAccountThatAPodNamesTravelsWithItButForTheOneThatEachNamespaceHas() throws {
+        let containers: JSONValue = [["name": "main", "image": "i"]]
+        let plan = try plan(
+            [
+                deployment("a", spec: ["containers": containers, "serviceAccountName": "robot"]),
+                deployment("b", spec: ["containers": containers, "serviceAccountName": "default"]),
+                plain(.serviceAccount, "robot"), plain(.serviceAccount, "default"),
+                plain(.serviceAccount, "unused"),
+            ], [node("one")])
+        #expect(try names(plan, "one") == ["a", "b", "robot"])
+    }
+
     @Test func statusMirrorsAndDeletedObjectsChangeNoDocument() throws {
         let before = try plan([deployment("web")], [node("one")])
         var changed = deployment("web")

@@ -47,7 +47,7 @@ struct DiscoveryTests {
                         + [.podMetrics, .nodeMetrics]))
         #expect(!ServedCatalog.withoutUsage.named.contains("metrics.k8s.io"))
         let parts = Dictionary(uniqueKeysWithValues: ServedResource.all.map { ($0.type, $0.parts.map(\.name)) })
-        #expect(parts[.pod] == ["attach", "exec", "log", "portforward", "eviction", "status"])
+        #expect(parts[.pod] == ["attach", "exec", "ephemeralcontainers", "log", "portforward", "eviction", "status"])
         #expect(parts[.deployment] == ["scale", "status"])
         #expect(parts[.configMap] == [])
     }

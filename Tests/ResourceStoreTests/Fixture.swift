@@ -12,14 +12,15 @@ final class Fixture {
     var path: String { folder + "/state.db" }
 
     init(
-        folder: String? = nil, holdsMirrors: Bool = false, historyLimit: Int = 4096,
+        folder: String? = nil, holdsMirrors: Bool = false, cluster: ClusterSettings? = nil, historyLimit: Int = 4096,
         uptime: @escaping @Sendable () -> Int64 = { 0 }
     ) async throws {
         self.folder = try folder ?? Self.makeFolder()
         var environment = StoreEnvironment.system
         environment.uptime = uptime
         store = try Store(
-            path: self.folder + "/state.db", holdsMirrors: holdsMirrors, historyLimit: historyLimit,
+            path: self.folder + "/state.db", holdsMirrors: holdsMirrors, cluster: cluster,
+            historyLimit: historyLimit,
             environment: environment)
         if try await store.find(Self.namespaceKey("default")) == nil {
             _ = try await store.create(Self.namespace("default"))

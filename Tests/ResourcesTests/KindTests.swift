@@ -157,7 +157,7 @@ import Testing
         ),
         Bad(
             "Service", "spec.ports[0].nodePort", 70000,
-            #"spec.ports[0].nodePort: Invalid value: 70000: must be between 1 and 65535, inclusive"#),
+            #"spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'"#),
         Bad(
             "Service", "spec.type", "Other",
             #"spec.type: Unsupported value: "Other": supported values: "ClusterIP", "ExternalName", "LoadBalancer", "NodePort""#

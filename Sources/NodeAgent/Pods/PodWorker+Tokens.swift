@@ -23,10 +23,13 @@ extension PodWorker {
             audience: source.audience, seconds: source.seconds)
     }
 
-    /// Puts new tokens in place of those whose time comes.
+    /// Puts new tokens in place of those whose time comes. One that cannot be had is tried for every five minutes: each failure is an
+    /// event, and may be told to a hub.
     func renewTokens(at now: Int64) async {
-        guard tokens.values.contains(where: { $0.isDue(at: now) }) else { return }
+        let moment = context.clock.now()
+        guard moment >= renewalRestsUntil, tokens.values.contains(where: { $0.isDue(at: now) }) else { return }
         await refreshVolumes()
+        if tokens.values.contains(where: { $0.isDue(at: now) }) { renewalRestsUntil = moment + .seconds(300) }
     }
 }
 

@@ -26,6 +26,8 @@ actor PodWorker {
     var sandbox: Sandbox?
     var preparedVolumes: [String: PreparedVolume] = [:]
     var tokens: [PodToken.Source: PodToken] = [:]
+    /// After a token that could not be had.
+    var renewalRestsUntil = Duration.zero
     var resolvedImages: [String: Image] = [:]
     var pinnedImages: Set<Digest> = []
     /// Whether the pod ran before this agent, or this boot: then its images are taken as they are here.

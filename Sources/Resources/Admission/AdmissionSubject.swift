@@ -95,7 +95,10 @@ private struct DeclaredSubject: AdmissionSubject {
 
     var type: ResourceType { kind.type }
     mutating func prepareForCreate() { if kind.hasStatus { document["status"] = nil } }
-    mutating func prepareForUpdate(old: Resource) { if kind.hasStatus { document["status"] = old.value["status"] } }
+    mutating func prepareForUpdate(old: Resource) {
+        if kind.hasStatus { document["status"] = old.value["status"] }
+        kind.keepsOfOld(&document, old.value)
+    }
     mutating func prepareForStatusUpdate(old: Resource) {
         let status = document["status"]
         document = old.value

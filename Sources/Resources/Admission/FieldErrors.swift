@@ -39,6 +39,10 @@ struct FieldErrors {
         add("FieldValueDuplicate", field, "Duplicate value: \(JSONValue.string(value))")
     }
 
+    mutating func duplicate(_ field: String, _ value: Int) {
+        add("FieldValueDuplicate", field, "Duplicate value: \(value)")
+    }
+
     mutating func notFound(_ field: String, _ value: String) {
         add("FieldValueNotFound", field, "Not found: \(JSONValue.string(value))")
     }

@@ -43,6 +43,8 @@ public struct Kind: Sendable {
     /// The form of `metadata.name`.
     let nameFault: @Sendable (String) -> String?
     let defaults: @Sendable (inout JSONValue) -> Void
+    /// What an update keeps of the old object though it does not say so; the new object first.
+    let keepsOfOld: @Sendable (inout JSONValue, JSONValue) -> Void
     /// What is wrong with an object that has its defaults.
     let rules: @Sendable (JSONValue, inout FieldErrors) -> Void
     /// What an update may not do; the new object first.
@@ -52,6 +54,7 @@ public struct Kind: Sendable {
         _ type: ResourceType, schema: String, columns: [Column] = [.name, .age], hasStatus: Bool = false,
         isScalable: Bool = false, nameFault: @escaping @Sendable (String) -> String? = NameRules.subdomain,
         defaults: @escaping @Sendable (inout JSONValue) -> Void = { _ in },
+        keepsOfOld: @escaping @Sendable (inout JSONValue, JSONValue) -> Void = { _, _ in },
         rules: @escaping @Sendable (JSONValue, inout FieldErrors) -> Void = { _, _ in },
         updateRules: @escaping @Sendable (JSONValue, JSONValue, inout FieldErrors) -> Void = { _, _, _ in }
     ) {
@@ -62,6 +65,7 @@ public struct Kind: Sendable {
         self.isScalable = isScalable
         self.nameFault = nameFault
         self.defaults = defaults
+        self.keepsOfOld = keepsOfOld
         self.rules = rules
         self.updateRules = updateRules
     }

@@ -68,6 +68,7 @@ extension Kind {
             Column("Selector", wide: true) { .string(ServiceRules.selector($0.value)) },
         ],
         hasStatus: true, nameFault: NameRules.dns1035Label, defaults: ServiceRules.setDefaults,
+        keepsOfOld: { ServiceFields.carry(from: $1, to: &$0) },
         rules: ServiceRules.check, updateRules: ServiceRules.checkUpdate)
 }
 
@@ -118,6 +119,36 @@ private enum ServiceRules {
         if !["", "None"].contains(address), !NameRules.isAddress(address) {
             errors.invalid("spec.clusterIPs[0]", address, NameRules.addressFault)
         }
+        checkAddresses(spec, into: &errors)
+        checkNodePorts(spec, into: &errors)
+    }
+
+    private static func checkAddresses(_ spec: JSONValue, into errors: inout FieldErrors) {
+        let addresses = spec.list("clusterIPs")
+        if let first = addresses.first {
+            if spec.text("clusterIP").isEmpty {
+                errors.invalid("spec.clusterIPs", .array(addresses), "must be empty when `clusterIP` is not specified")
+            } else if first.stringValue != spec.text("clusterIP") {
+                errors.invalid("spec.clusterIPs", .array(addresses), "first value must match `clusterIP`")
+            }
+        }
+        errors.oneOf(
+            "spec.ipFamilyPolicy", spec["ipFamilyPolicy"]?.stringValue,
+            ["PreferDualStack", "RequireDualStack", "SingleStack"])
+        for (index, family) in spec.list("ipFamilies").enumerated() {
+            errors.oneOf("spec.ipFamilies[\(index)]", family.stringValue, ["IPv4", "IPv6"])
+        }
+    }
+
+    private static func checkNodePorts(_ spec: JSONValue, into errors: inout FieldErrors) {
+        let type = spec.text("type")
+        var seen: Set<String> = []
+        for (index, port) in spec.list("ports").enumerated() {
+            guard let node = ServiceFields.nodePort(port) else { continue }
+            let field = "spec.ports[\(index)].nodePort"
+            if type == "ClusterIP" { errors.forbidden(field, "may not be used when `type` is 'ClusterIP'") }
+            if !seen.insert("\(port.text("protocol"))/\(node)").inserted { errors.duplicate(field, node) }
+        }
     }
 
     private static func check(ports: [JSONValue], into errors: inout FieldErrors) {
@@ -140,7 +171,6 @@ private enum ServiceRules {
             case .integer(let number)?: errors.port("\(field).targetPort", Int(number))
             default: break
             }
-            if let node = port["nodePort"]?.intValue, node != 0 { errors.port("\(field).nodePort", node) }
             let key = "\(port.text("protocol"))/\(port["port"]?.intValue ?? 0)"
             if !seen.insert(key).inserted { errors.duplicate(field, key) }
         }
@@ -151,7 +181,10 @@ private enum ServiceRules {
         guard !was.isEmpty, old.text("spec", "type") != "ExternalName", new.text("spec", "type") != "ExternalName",
             new.text("spec", "clusterIP") != was
         else { return }
-        errors.invalid("spec.clusterIPs[0]", new[path: "spec", "clusterIP"] ?? "", "field is immutable")
+        let addresses = new.list("spec", "clusterIPs")
+        errors.invalid(
+            "spec.clusterIPs[0]", .array(addresses.isEmpty ? [.string(new.text("spec", "clusterIP"))] : addresses),
+            "may not change once set")
     }
 
     static func externalAddress(_ service: JSONValue) -> String {

@@ -35,6 +35,9 @@ struct AgentCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("on-exit"), help: "What becomes of the containers when the agent is stopped: keep or stop.")
     var onExit = OnExit.keep
+    @Option(
+        name: .customLong("service-cidr"), help: "The block of IPv4 addresses that services get theirs from.")
+    var serviceAddresses = ServiceAddresses.usual
     @OptionGroup(title: "Images") var imageOptions: ImageOptions
 
     enum OnExit: String, ExpressibleByArgument {
@@ -53,7 +56,8 @@ struct AgentCommand: AsyncParsableCommand {
         let address = ListenerAddress()
         let store = try Store(
             path: "\(directories.data)/state.db", migrations: HubLink.migrations + BundleInstaller.migrations,
-            cluster: ClusterSettings(rootCertificates: identity.authority.certificatePEM))
+            cluster: ClusterSettings(
+                rootCertificates: identity.authority.certificatePEM, serviceAddresses: serviceAddresses.range))
         Daemon.report(store.recovery, logger: logger)
         let access = try AccessControl(store: store, directory: "\(directories.data)/tls")
         let recorder = EventRecorder(store: store, component: "wherry", host: name)
