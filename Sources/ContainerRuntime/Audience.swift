@@ -44,16 +44,18 @@ struct Audience {
             let stderr = try? FileDescriptor.pipe(), Self.send(stdout.reader.rawValue, to: client),
             Self.send(stderr.reader.rawValue, to: client), streams.input < 0 || Self.send(streams.input, to: client)
         else { return false }
-        for (writer, isOpen, stream) in [
-            (stdout.writer.rawValue, streams.stdout >= 0, ContainerLog.Stream.stdout),
-            (stderr.writer.rawValue, streams.stderr >= 0, .stderr),
-        ] where isOpen {
+        for (writer, stream) in [
+            (stdout.writer.rawValue, ContainerLog.Stream.stdout), (stderr.writer.rawValue, .stderr),
+        ] {
             let pipe = wherry_fcntl_integer(writer, F_DUPFD_CLOEXEC, 3)
             guard pipe >= 0 else { continue }
             _ = wherry_fcntl_integer(pipe, F_SETFL, O_NONBLOCK)
             members.append(Member(pipe: pipe, stream: stream))
         }
         for (stream, bytes) in backlog.take() ?? [] { give(bytes, stream) }
+        // Who comes between a program's last word and its end hears what was kept of it.
+        if streams.stdout < 0 { finish(.stdout) }
+        if streams.stderr < 0 { finish(.stderr) }
         return true
     }
 

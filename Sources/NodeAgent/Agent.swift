@@ -19,11 +19,13 @@ public struct Agent: Service {
     ///   - api: what pods get of this device's API.
     ///   - dataDirectory: absolute; emptyDir volumes and logs are below it.
     ///   - runDirectory: absolute; volumes made from objects are below it, Secrets in memory only.
+    ///   - isDataReadOnly: whether the data directory lies in memory, over a file system that is read-only.
     ///   - clock: monotonic.
     ///   - stopsContainersAtShutdown: for an agent whose containers shall go with it, as `wherry up`.
     public init(
         store: Store, engine: Engine, images: ImageStore, api: PodAPI, nodeName: String, dataDirectory: String,
-        runDirectory: String, clock: any Clock<Duration> = ContinuousClock(), recorder: EventRecorder,
+        runDirectory: String, isDataReadOnly: Bool = false, clock: any Clock<Duration> = ContinuousClock(),
+        recorder: EventRecorder,
         logger: Logger, stopsContainersAtShutdown: Bool = false
     ) {
         let agentClock = AgentClock(clock)
@@ -36,7 +38,8 @@ public struct Agent: Service {
                 group: MultiThreadedEventLoopGroup.singleton),
             clock: agentClock, recorder: recorder,
             node: NodeReporter(
-                store: store, nodeName: nodeName, dataDirectory: dataDirectory, clock: agentClock, logger: logger),
+                store: store, nodeName: nodeName, dataDirectory: dataDirectory, isDataReadOnly: isDataReadOnly,
+                clock: agentClock, logger: logger),
             usage: UsageSampler(engine: engine, clock: agentClock), logger: logger)
         supervisor = PodSupervisor(context: context)
         self.stopsContainersAtShutdown = stopsContainersAtShutdown

@@ -10,10 +10,13 @@ enum Daemon {
     /// Connections, watched processes and pulls each take some; the usual soft limit is 1,024.
     private static let openFiles: rlim_t = 16_384
 
-    static func run(_ services: [any Service], logger: Logger) async throws {
+    /// - Parameter watch: ends the daemon, as a signal does, by returning.
+    static func run(_ services: [any Service], endedBy watch: (any Service)? = nil, logger: Logger) async throws {
         allowOpenFiles()
+        var all = services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) }
+        if let watch { all.append(.init(service: watch, successTerminationBehavior: .gracefullyShutdownGroup)) }
         var configuration = ServiceGroupConfiguration(
-            services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: all, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(15)
         try await ServiceGroup(configuration: configuration).run()
     }

@@ -8,6 +8,8 @@ final class DaemonDirectories: Sendable {
 
     let data: String
     let run: String
+    /// Set when the data directory's file system is read-only, and what is written there stands in memory.
+    let readOnlyData = ReadOnlyData.current
     private let lock: Int32
 
     var socket: String { "\(run)/wherry.sock" }
@@ -23,12 +25,19 @@ final class DaemonDirectories: Sendable {
             throw CommandError(
                 "cannot make the \(role)'s directories \(data) and \(run): \(error); check --data-dir and --run-dir")
         }
+        if readOnlyData == nil, role == "agent" { try Self.coverIfReadOnly(data, run: run) }
         lock = try Self.lock(data)
         try Self.checkLayout(data, role: role)
     }
 
     deinit {
         Linux.close(lock)
+    }
+
+    /// A hub is what devices trust to forget nothing: it does not go on in memory.
+    private static func coverIfReadOnly(_ data: String, run: String) throws {
+        if ReadOnlyData.isReadOnly(data) { try ReadOnlyData.cover(data, run: run) }
+        try ReadOnlyData.forget(run: run)
     }
 
     static func absolute(_ path: String) throws -> String {

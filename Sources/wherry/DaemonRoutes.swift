@@ -68,7 +68,7 @@ struct DaemonMetrics: Sendable {
     private let requests: Counter
     private let durations: Histogram
 
-    init(store: Store) {
+    init(store: Store, isDataReadOnly: Bool = false) {
         requests = registry.counter(
             "wherry_http_requests_total", help: "Answered HTTP requests.", labels: ["listener", "method", "code"])
         durations = registry.histogram(
@@ -83,7 +83,11 @@ struct DaemonMetrics: Sendable {
                     "wherry_store_restored", .gauge,
                     help:
                         "Whether this start found the store damaged and took its place from a snapshot, or from nothing.",
-                    value: lost ? 1 : 0)
+                    value: lost ? 1 : 0),
+                MetricFamily(
+                    "wherry_data_read_only", .gauge,
+                    help: "Whether the data directory's file system is read-only, and the daemon goes on in memory.",
+                    value: isDataReadOnly ? 1 : 0),
             ]
         }
     }

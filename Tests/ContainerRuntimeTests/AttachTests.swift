@@ -70,6 +70,17 @@ struct AttachTests {
         try fixture.wait(created)
     }
 
+    @Test func `who comes after the last word, before the end, has what was said`() throws {
+        let created = try start("echo word; exec >&- 2>&-; read x", .open)
+        #expect(fixture.eventually { fixture.output("c") == ["word"] })
+        let streams = try fixture.runtime.attach("c")
+        #expect(try Files.readToEnd(try #require(streams.stdout), limit: 100) == Array("word\n".utf8))
+        #expect(try Files.readToEnd(try #require(streams.stderr), limit: 100) == [])
+        streams.close()
+        try fixture.runtime.signal("c", SIGKILL)
+        try fixture.wait(created)
+    }
+
     @Test func `a terminal is shared with the client`() throws {
         let created = try start("read x; echo got $x; read y", .open) { $0.process?.terminal = true }
         let streams = try fixture.runtime.attach("c")

@@ -9,4 +9,4 @@ cd "$(dirname "$0")"
 python=/usr/bin/python3
 "$python" -c 'import pytest' 2>/dev/null || python=python3
 export WHERRY_BINARY=$binary PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$PWD/..${PYTHONPATH:+:$PYTHONPATH}"
-exec "$python" -m pytest -p no:cacheprovider -p deadline --maxfail=5 --durations=10 -q -rs "$@" .
+exec "$python" -m pytest -p no:cacheprovider -p deadline --maxfail=5 --durations=10 -q -rs "$@"

@@ -214,19 +214,50 @@ def test_a_full_disk_keeps_the_daemon_up(device):
     device.pids = device.agent.container_pids()
 
 
-def test_a_read_only_store_is_said_to_be_one_and_what_runs_runs_on(device):
-    device.agent.stop()
-    device.agent.log.write_text("")
-    subprocess.run(["mount", "-o", "remount,ro", device.agent.data], check=True)
+def test_on_a_read_only_disk_the_device_goes_on_in_memory(device):
+    agent = device.agent
+    agent.stop()
+    agent.log.write_text("")
+    before = {path: path.read_bytes() for path in agent.data.glob("*.db*")}
+    subprocess.run(["mount", "-o", "remount,ro", agent.data], check=True)
     try:
-        device.agent.start(ready=False)
-        assert device.agent.process.wait(30) != 0
-        assert "read-only" in device.agent.tail().lower(), device.agent.tail()
-        for pid in device.pids.values():
-            os.kill(pid, 0)
+        agent.start()
+        assert "file system is read-only: going on in memory" in agent.log.read_text()
+        wait_for(lambda: agent.running("early"), "it knows its pods")
+        assert agent.container_pids() == device.pids
+        conditions = json.loads(agent.kubectl("get", "node", "dev1", "-o", "json").stdout)["status"]["conditions"]
+        assert any(c["type"] == "ReadonlyFilesystem" and c["status"] == "True" for c in conditions), conditions
+        assert "wherry_data_read_only 1" in agent.get("/metrics")[1].decode()
+        # What cannot be kept is not promised.
+        for change in (["create", "configmap", "a", "--from-literal=a=1"], ["delete", "pod", "early"], ["label", "pod", "early", "a=b"]):
+            done = agent.kubectl(*change, check=False)
+            assert done.returncode == 1 and "is on a read-only file system, so no change can be kept" in done.stderr, done.stderr
+        done = agent.cli("bundle", "install", "/dev/null", check=False)
+        assert done.returncode != 0 and "read-only file system" in done.stderr, done.stderr
+        # It supervises, and a second start goes on from the first.
+        container = agent.running("early")["status"]["containerStatuses"][0]["containerID"].rpartition("/")[2]
+        os.kill(device.pids[container], signal.SIGKILL)
+        restarted = lambda: agent.running("early")["status"]["containerStatuses"][0]["restartCount"] == 1
+        wait_for(restarted, "early was started again")
+        wait_for(lambda: agent.kubectl("exec", "early", "--", "sh", "-c", "echo kept > /file; cat /file").stdout == "kept\n", "it has a root to write to")
+        pids = agent.container_pids()
+        agent.kill()
+        agent.start()
+        wait_for(restarted, "it knows of the start")
+        assert agent.container_pids() == pids
+        assert {path: path.read_bytes() for path in agent.data.glob("*.db*")} == before
+        agent.log.write_text("")
     finally:
-        subprocess.run(["mount", "-o", "remount,rw", device.agent.data], check=True)
-    device.back()
+        subprocess.run(["mount", "-o", "remount,rw", agent.data], check=True)
+    # It sees by itself that there is a disk again.
+    wait_for(lambda: "starting again" in agent.log.read_text(), "it starts again", 90)
+    wait_for(lambda: agent.kubectl("create", "configmap", "kept", "--from-literal=a=1", check=False).returncode == 0, "changes are taken")
+    assert agent.container_pids() == pids
+    agent.kubectl("delete", "configmap", "kept")
+    assert "wherry_data_read_only 0" in agent.get("/metrics")[1].decode()
+    # The container that was started in memory still has its files.
+    assert agent.kubectl("exec", "early", "--", "cat", "/file").stdout == "kept\n"
+    device.pids = pids
 
 
 def test_with_nothing_left_of_the_store_what_runs_is_found(device):
@@ -237,3 +268,32 @@ def test_with_nothing_left_of_the_store_what_runs_is_found(device):
     said = device.back()
     assert "no snapshot was usable" in said and "started empty" in said, said
     device.agent.kill(signal.SIGTERM)
+
+
+def test_a_disk_that_gives_up_under_a_running_agent(place, images):
+    """As ext4 does after an error, with errors=remount-ro."""
+    agent, disk = Agent(place / "a", "--node-name", "dev1"), place / "disk"
+    agent.data.mkdir(parents=True)
+    subprocess.run(["truncate", "-s", "200M", disk], check=True)
+    subprocess.run(["mkfs.ext4", "-q", disk], check=True)
+    subprocess.run(["mount", "-o", "loop,errors=remount-ro", disk, agent.data], check=True)
+    try:
+        source = subprocess.run(["findmnt", "-no", "SOURCE", agent.data], check=True, capture_output=True, text=True).stdout.strip()
+        agent.start()
+        import_busybox(agent, images)
+        agent.apply(pod("web", SLEEP))
+        wait_for(lambda: agent.running("web"), "web runs")
+        pids, process = agent.container_pids(), agent.process.pid
+        Path(f"/sys/fs/ext4/{os.path.basename(source)}/trigger_fs_error").write_text("test\n")
+        wait_for(lambda: "going on in memory" in agent.log.read_text(), "it has seen it", 120)
+        agent.wait_ready()
+        wait_for(lambda: agent.running("web"), "web is known")
+        assert agent.container_pids() == pids and agent.process.poll() is None
+        assert os.readlink(f"/proc/{process}/exe") == os.path.realpath(agent.binary)
+        done = agent.kubectl("create", "configmap", "a", check=False)
+        assert done.returncode == 1 and "no change can be kept" in done.stderr, done.stderr
+        os.kill(*pids.values(), signal.SIGKILL)
+        wait_for(lambda: agent.running("web")["status"]["containerStatuses"][0]["restartCount"] == 1, "it supervises")
+    finally:
+        agent.remove_everything()
+        subprocess.run(["umount", "-l", agent.data], check=False)

@@ -92,6 +92,7 @@ int wherry_mknodat(int directory, const char *_Nonnull name, mode_t mode, unsign
 unsigned wherry_major(uint64_t device);
 unsigned wherry_minor(uint64_t device);
 /// The file system's magic number, or -1.
+int wherry_remove_extended_attribute(int fd, const char *name);
 int64_t wherry_filesystem_type(int fd);
 /// The mount's ST_* flags, or -1.
 int64_t wherry_mount_flags(int fd);

@@ -11,6 +11,7 @@ actor NodeReporter {
     private let store: Store
     private let nodeName: String
     private let dataDirectory: String
+    private let isDataReadOnly: Bool
     private let clock: AgentClock
     private let logger: Logger
     private(set) var address = "127.0.0.1"
@@ -19,10 +20,13 @@ actor NodeReporter {
     private static let interval = Duration.seconds(15)
     private static let runtimeVersion = "0.1"
 
-    init(store: Store, nodeName: String, dataDirectory: String, clock: AgentClock, logger: Logger) {
+    init(
+        store: Store, nodeName: String, dataDirectory: String, isDataReadOnly: Bool, clock: AgentClock, logger: Logger
+    ) {
         self.store = store
         self.nodeName = nodeName
         self.dataDirectory = dataDirectory
+        self.isDataReadOnly = isDataReadOnly
         self.clock = clock
         self.logger = logger
     }
@@ -110,6 +114,12 @@ actor NodeReporter {
                 "kubelet has sufficient PID available", "less than 10% of process numbers are available", previous, now),
             condition("Ready", true, "", "KubeletReady", "", "kubelet is posting ready status", previous, now),
         ]
+        if isDataReadOnly {
+            status.conditions?.append(
+                condition(
+                    "ReadonlyFilesystem", true, "", "FilesystemIsReadOnly", "",
+                    "the data directory is read-only: what changes now is lost with the power", previous, now))
+        }
         return status
     }
 

@@ -59,6 +59,12 @@ struct AgentCommand: AsyncParsableCommand {
             cluster: ClusterSettings(
                 rootCertificates: identity.authority.certificatePEM, serviceAddresses: serviceAddresses.range))
         Daemon.report(store.recovery, logger: logger)
+        let isReadOnly = directories.readOnlyData != nil
+        if isReadOnly {
+            logger.critical(
+                "the data directory's file system is read-only: going on in memory; changes and the hub are refused",
+                metadata: ["path": "\(directories.data)"])
+        }
         let access = try AccessControl(store: store, directory: "\(directories.data)/tls")
         let recorder = EventRecorder(store: store, component: "wherry", host: name)
         let images = try ImageStore(
@@ -77,8 +83,8 @@ struct AgentCommand: AsyncParsableCommand {
             api: PodAPI(access.tokens) {
                 address.current ?? (listener.address.port == 0 ? nil : listener.address)
             }, nodeName: name, dataDirectory: directories.data,
-            runDirectory: directories.run, clock: clock, recorder: recorder, logger: logger,
-            stopsContainersAtShutdown: onExit == .stop)
+            runDirectory: directories.run, isDataReadOnly: isReadOnly, clock: clock, recorder: recorder,
+            logger: logger, stopsContainersAtShutdown: onExit == .stop)
         let readLogs: @Sendable (PodLogRequest) async throws -> AsyncThrowingStream<[UInt8], any Error> = {
             try await node.logs($0)
         }
@@ -95,7 +101,8 @@ struct AgentCommand: AsyncParsableCommand {
                 store: store, recorder: recorder, node: ResourceKey(type: .node, namespace: nil, name: name),
                 pins: { try await Agent.pinnedImages(store: store, engine: engine) }))
 
-        let metrics = DaemonMetrics(store: store)
+        let refusal = isReadOnly ? Self.refusal(directories.data) : nil
+        let metrics = DaemonMetrics(store: store, isDataReadOnly: isReadOnly)
         metrics.collect(from: images)
         let router = Router(context: ServingContext.self)
         DaemonRoutes(
@@ -109,9 +116,9 @@ struct AgentCommand: AsyncParsableCommand {
         version.beside = docker.versionDocument.objectValue ?? [:]
         KubernetesRoutes(
             store: store, access: access, readLogs: readLogs, streams: PodStreams(node), usage: UsageReader(node),
-            version: version, logger: logger
+            version: version, admitWrite: refusal.map(Self.refuseWrites), logger: logger
         ).register(on: router)
-        BundleRoutes(installer: bundles).register(on: router)
+        BundleRoutes(installer: bundles, refusal: refusal).register(on: router)
         let server = HTTPServer(
             unixSocket: directories.socket, claim: claim,
             tls: listener, router: router,
@@ -131,13 +138,23 @@ struct AgentCommand: AsyncParsableCommand {
             logger.error("the default roles cannot be stored", metadata: ["error": "\(error)"])
         }
         let controllers = Controllers(store: store, recorder: recorder, clock: clock, logger: logger)
-        try await Daemon.run(
-            [
-                server, controllers, AccessUpkeep(store: store, logger: logger), node, link, bundles,
-                ImageUpkeep(images: images),
-            ], logger: logger)
+        let watch = DataDirectoryWatch(directories, clock: clock, logger: logger)
+        let services: [any Service] = [server, controllers, AccessUpkeep(store: store, logger: logger), node]
+        // What the hub or a bundle wants must be kept to be acknowledged.
+        let inbound: [any Service] = isReadOnly ? [] : [link, bundles, ImageUpkeep(images: images)]
+        // Containers that go with their agent would not run on over a start of its own.
+        try await Daemon.run(services + inbound, endedBy: onExit == .keep ? watch : nil, logger: logger)
         await store.close()
         await images.close()
+        try watch.startAgainIfChanged()
         withExtendedLifetime(directories) {}
+    }
+
+    private static func refuseWrites(_ error: StatusError) -> KubernetesRoutes.WriteGate { { _, _ in throw error } }
+
+    private static func refusal(_ data: String) -> StatusError {
+        .serviceUnavailable(
+            "the data directory \(data) is on a read-only file system, so no change can be kept; look at the disk "
+                + "(`dmesg`), then remount it writable or replace it")
     }
 }
