@@ -147,7 +147,9 @@ public struct DocumentApplier {
             value.value[path: "spec", "nodeName"] = node
         }
         if value.type == .pod { PodIdentity.carry(from: existing, to: &value) }
-        _ = try transaction.replace(value)
+        value.managedFields = existing.managedFields
+        let writer = FieldWriter(name: origin.fieldManager, time: transaction.now.text)
+        _ = try transaction.replace(writer.update(value, old: existing))
         return true
     }
 

@@ -18,6 +18,14 @@ public enum ObjectOrigin: Hashable, Sendable {
         }
     }
 
+    /// Who its writes are by, among the owners of fields.
+    var fieldManager: String {
+        switch self {
+        case .hub: "wherry-hub"
+        case .bundle: "wherry-bundle"
+        }
+    }
+
     /// The annotation that says which version of the object was sent.
     var hashAnnotation: String {
         switch self {

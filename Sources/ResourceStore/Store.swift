@@ -117,10 +117,14 @@ public actor Store {
     /// An empty `resourceVersion` is unconditional, another one than the present is 409. `.status` touches only the
     /// status, everything else keeps it. A replacement that changes nothing returns the old object and writes nothing.
     /// A marked object whose last finalizer goes is removed.
+    ///
+    /// - Parameter takesOwners: `managedFields` are taken with a status, too. For conditional writes: they belong to one state.
     public func replace(
-        _ resource: Resource, subresource: Subresource = .none, dryRun: Bool = false
+        _ resource: Resource, subresource: Subresource = .none, takesOwners: Bool = false, dryRun: Bool = false
     ) async throws -> Resource {
-        try await write(resource.type, dryRun: dryRun) { try $0.replace(resource, subresource: subresource) }
+        try await write(resource.type, dryRun: dryRun) {
+            try $0.replace(resource, subresource: subresource, takesOwners: takesOwners)
+        }
     }
 
     /// Changes the present object in one step; `change` sees its latest state, so there is no conflict.

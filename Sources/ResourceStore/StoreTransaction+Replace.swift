@@ -2,9 +2,11 @@ internal import JSON
 public import Resources
 
 extension StoreTransaction {
-    /// Stores a changed object; see ``Store/replace(_:subresource:dryRun:)``.
+    /// Stores a changed object; see ``Store/replace(_:subresource:takesOwners:dryRun:)``.
     @discardableResult
-    public func replace(_ resource: Resource, subresource: Subresource = .none) throws -> Resource {
+    public func replace(
+        _ resource: Resource, subresource: Subresource = .none, takesOwners: Bool = false
+    ) throws -> Resource {
         let (old, row) = try row(resource.key)
         if !resource.uid.isEmpty, resource.uid != old.uid {
             throw StatusError.precondition(resource.key, "UID", wanted: resource.uid, found: old.uid)
@@ -16,6 +18,7 @@ extension StoreTransaction {
         var new = merged(resource, old: old, subresource)
         if new.type == .customResourceDefinition { try settle(&new) }
         if subresource != .status, !new.isReadyToRemove { new = try allocate(new, previous: old) }
+        if takesOwners { new.managedFields = resource.managedFields }
         if new.isReadyToRemove { return try remove(new, row: row) }
         guard new.value != old.value else { return old }
         if subresource == .ephemeralContainers { try NamespacePolicies(transaction: self).checkAddition(to: new) }

@@ -1,62 +1,93 @@
+import HTTPServing
 import Hummingbird
 import JSON
-import Linux
 import ResourceStore
 import Resources
 
-extension KubernetesRoutes {
-    private static let applyAttempts = 5
+/// Server-side apply over HTTP: a PATCH that states what its writer wants of an object.
+enum ServerSideApply {
+    static let mediaType = "application/apply-patch+yaml"
+}
 
+extension KubernetesRoutes {
     /// A PATCH of `application/apply-patch+yaml`: creates the object when it is missing.
     func apply(
         _ request: ObjectRequest, _ document: RequestDocument, _ part: Subresource, _ rendering: ObjectRendering,
         _ dryRun: Bool, _ validation: FieldValidation
     ) async throws -> Response {
-        guard let manager = request.query.text("fieldManager") else {
-            throw StatusError(
-                code: 422, reason: .invalid,
-                message:
-                    "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch"
-            )
-        }
-        guard part == .none else {
-            throw StatusError(
-                code: 415, reason: .unsupportedMediaType,
-                message: "server-side apply works on whole objects here; use a merge patch for \(part.rawValue)")
-        }
-        let apply = ServerSideApply(
-            manager: manager, force: try request.query.flag("force"),
-            time: RFC3339.format(seconds: rendering.now))
-        var applied = try document.yaml()
-        if applied[path: "metadata", "name"] == nil { applied[path: "metadata", "name"] = .string(request.key.name) }
-        if let own = applied[path: "metadata", "name"]?.stringValue, own != request.key.name {
-            throw StatusError.badRequest(
-                "the name of the object (\(own)) does not match the name on the URL (\(request.key.name))")
-        }
+        let force = try request.query.flag("force")
+        let writer = try WriteOptions.apply.writer(request.request, request.query, part, now: rendering.now)
+        let stated = try document.yaml()
         for attempt in 1... {
-            let old = try await store.find(request.key)
-            let served = ResourceKey(type: request.form.type, namespace: request.key.namespace, name: request.key.name)
-            let merged = try apply.merge(applied, into: old.map(request.form.served), key: served)
             do {
-                guard let old else {
-                    try checkNotTerminating(request.key.type)
-                    let (resource, warnings) = try Admission.create(
-                        merged, in: request.form, namespace: request.key.namespace, validation: validation)
-                    try await admit(nil, resource, request.user)
-                    let created = try await store.create(resource, dryRun: dryRun)
-                    return try answer(created, part, rendering, warnings, status: .created)
+                guard let old = try await store.find(request.key) else {
+                    guard part == .none else { throw StatusError.notFound(request.key) }
+                    return try await createApplied(request, stated, writer, rendering, dryRun, validation)
                 }
-                let (resource, warnings) = try Admission.update(
-                    merged, in: request.form, old: old, validation: validation)
+                let applied = try writer.apply(
+                    stated, to: request.form.served(old), key: request.servedKey, force: force)
+                try checkName(applied.document, request.key)
+                var (resource, warnings) = try Admission.update(
+                    part == .scale ? Self.scale(applied.document) : applied.document, in: request.form, old: old,
+                    subresource: part, validation: validation)
+                resource.managedFields = applied.owners.value
+                resource = resource.keepingTimes(of: old)
                 try await admit(old, resource, request.user)
-                let stored = try await store.replace(resource, dryRun: dryRun)
+                let stored = try await store.replace(
+                    resource, subresource: part, takesOwners: true, dryRun: dryRun)
                 return try answer(stored, part, rendering, warnings)
             } catch let error as StatusError
-                where [.conflict, .alreadyExists].contains(error.reason) && attempt < Self.applyAttempts
+                where [.conflict, .alreadyExists].contains(error.reason) && attempt < Self.patchAttempts
             {
-                guard applied[path: "metadata", "resourceVersion"] == nil else { throw error }
+                // What the client itself demands stays a conflict; the object we read may be stale.
+                let isFirm = ["resourceVersion", "uid"].contains { stated[path: "metadata", $0] != nil }
+                guard !isFirm, error.details?.causes.isEmpty != false else { throw error }
             }
         }
         throw StatusError.conflict(request.key)
+    }
+
+    private func createApplied(
+        _ request: ObjectRequest, _ stated: JSONValue, _ writer: FieldWriter, _ rendering: ObjectRendering,
+        _ dryRun: Bool, _ validation: FieldValidation
+    ) async throws -> Response {
+        let key = request.key
+        try checkNotTerminating(key.type)
+        let applied = try writer.apply(stated, to: nil, key: request.servedKey, force: false)
+        if let uid = stated[path: "metadata", "uid"]?.stringValue, !uid.isEmpty {
+            throw StatusError.conflict(
+                key, "uid mismatch: the provided object specified uid \(uid), and no existing object was found")
+        }
+        // There is no version of an object that does not exist.
+        if stated[path: "metadata", "resourceVersion"]?.stringValue?.isEmpty == false {
+            throw StatusError.conflict(key)
+        }
+        try checkName(applied.document, key)
+        var (resource, warnings) = try Admission.create(
+            applied.document, in: request.form, namespace: key.namespace, validation: validation)
+        resource.managedFields = applied.owners.value
+        try await admit(nil, resource, request.user)
+        let created = try await store.create(resource, dryRun: dryRun)
+        return try answer(
+            created, .none, rendering, warnings + (try await policyWarnings(resource)), status: .created)
+    }
+
+    private func checkName(_ document: JSONValue, _ key: ResourceKey) throws(StatusError) {
+        guard let name = document[path: "metadata", "name"]?.stringValue, !name.isEmpty else {
+            throw .badRequest(
+                "the name of the object (\(key.name) based on URL) was undeterminable: name must be provided")
+        }
+        guard name == key.name else {
+            throw .badRequest(
+                "the name of the object (\(name)) does not match the name on the URL (\(key.name))")
+        }
+    }
+
+    /// The part of an object that a `Scale` writes.
+    private static func scale(_ object: JSONValue) -> JSONValue {
+        var scale: JSONValue = ["metadata": [:], "spec": [:]]
+        scale[path: "metadata", "resourceVersion"] = object[path: "metadata", "resourceVersion"]
+        scale[path: "spec", "replicas"] = object[path: "spec", "replicas"]
+        return scale
     }
 }

@@ -7,8 +7,8 @@ import ResourceStore
 import Resources
 
 extension KubernetesRoutes {
-    /// How often a patch is tried again when somebody else writes the object in between.
-    private static let patchAttempts = 5
+    /// How often a write is tried again when somebody else writes the object in between.
+    static let patchAttempts = 5
 
     func create(_ request: CollectionRequest) async throws -> Response {
         guard request.namespace != nil || !request.type.namespaced else { throw StatusError.methodNotAllowed() }
@@ -16,9 +16,11 @@ extension KubernetesRoutes {
         let rendering = try rendering(request)
         let dryRun = try request.query.dryRun()
         let validation = try request.query.fieldValidation()
+        let writer = try WriteOptions.create.writer(request.request, request.query, now: rendering.now)
         let document = try await RequestDocument(request.request).object()
-        let (resource, warnings) = try Admission.create(
+        var (resource, warnings) = try Admission.create(
             document, in: request.form, namespace: request.namespace, validation: validation)
+        resource = writer.update(resource, old: nil, in: request.form)
         try await admit(nil, resource, request.user)
         let created = try await store.create(resource, dryRun: dryRun)
         let more = try await policyWarnings(resource)
@@ -38,25 +40,53 @@ extension KubernetesRoutes {
     }
 
     /// What the namespace has to say of pods, without refusing them.
-    private func policyWarnings(_ resource: Resource) async throws -> [String] {
+    func policyWarnings(_ resource: Resource) async throws -> [String] {
         guard let namespace = resource.namespace else { return [] }
         let key = ResourceKey(type: .namespace, namespace: nil, name: namespace)
         let labels = try await store.find(key)?.labels ?? [:]
         return PodSecurity.warning(for: resource, labels: labels).map { [$0] } ?? []
     }
 
+    /// The same of containers that are added to a pod.
+    private func additionWarnings(_ part: Subresource, _ resource: Resource) async throws -> [String] {
+        part == .ephemeralContainers ? try await policyWarnings(resource) : []
+    }
+
     func replace(_ request: ObjectRequest, _ part: Subresource) async throws -> Response {
         let rendering = try rendering(request)
         let dryRun = try request.query.dryRun()
         let validation = try request.query.fieldValidation()
+        let writer = try WriteOptions.update.writer(request.request, request.query, part, now: rendering.now)
         let document = try await RequestDocument(request.request).object()
-        let old = try await store.get(request.key)
-        let (resource, warnings) = try Admission.update(
-            document, in: request.form, old: old, subresource: part, validation: validation)
-        try await admit(old, resource, request.user)
-        let stored = try await store.replace(resource, subresource: part, dryRun: dryRun)
-        let more = part == .ephemeralContainers ? try await policyWarnings(resource) : []
-        return try answer(stored, part, rendering, warnings + more)
+        let write = ObjectWrite(request: request, part: part, writer: writer, dryRun: dryRun)
+        for attempt in 1... {
+            let old = try await store.get(request.key)
+            let (resource, warnings) = try Admission.update(
+                document, in: request.form, old: old, subresource: part, validation: validation)
+            if let stored = try await put(resource, over: old, write, isLast: attempt == Self.patchAttempts) {
+                return try await answer(stored, part, rendering, warnings + additionWarnings(part, resource))
+            }
+        }
+        throw StatusError.conflict(request.key)
+    }
+
+    /// Stores the new state of an object with its owners.
+    ///
+    /// - Returns: nil when somebody else wrote it in between, and the client named no version of its own.
+    private func put(
+        _ resource: Resource, over old: Resource, _ write: ObjectWrite, isLast: Bool
+    ) async throws -> Resource? {
+        var new = resource
+        let isOpen = ["", "0", old.resourceVersion].contains(new.resourceVersion)
+        // The owners were computed from this state, so only this one may be replaced.
+        if isOpen { new.resourceVersion = old.resourceVersion }
+        new = write.writer.update(new, old: old, in: write.request.form)
+        try await admit(old, new, write.request.user)
+        do {
+            return try await store.replace(new, subresource: write.part, takesOwners: true, dryRun: write.dryRun)
+        } catch let error as StatusError where error.reason == .conflict && isOpen && !isLast {
+            return nil
+        }
     }
 
     func patch(_ request: ObjectRequest, _ part: Subresource) async throws -> Response {
@@ -72,7 +102,9 @@ extension KubernetesRoutes {
         guard let kind = kinds.first(where: { $0.mediaType == document.mediaType }) else {
             throw StatusError.unsupportedMediaType(accepted: kinds.map(\.mediaType) + [ServerSideApply.mediaType])
         }
+        let writer = try WriteOptions.patch.writer(request.request, request.query, part, now: rendering.now)
         let patch = try document.json()
+        let write = ObjectWrite(request: request, part: part, writer: writer, dryRun: dryRun)
         for attempt in 1... {
             let old = try await store.get(request.key)
             let base =
@@ -81,15 +113,9 @@ extension KubernetesRoutes {
             let patched = try Patch.apply(kind, patch: patch, to: base)
             let (resource, warnings) = try Admission.update(
                 patched, in: request.form, old: old, subresource: part, validation: validation)
-            try await admit(old, resource, request.user)
-            do {
-                let stored = try await store.replace(resource, subresource: part, dryRun: dryRun)
-                let more = part == .ephemeralContainers ? try await policyWarnings(resource) : []
-                return try answer(stored, part, rendering, warnings + more)
-            } catch let error as StatusError where error.reason == .conflict {
-                // A version that the client itself named stays a conflict; the one we read may be stale.
-                let ours = patched[path: "metadata", "resourceVersion"]?.stringValue == old.resourceVersion
-                guard ours, attempt < Self.patchAttempts else { throw error }
+            // A version that the client itself named stays a conflict; the one we read may be stale.
+            if let stored = try await put(resource, over: old, write, isLast: attempt == Self.patchAttempts) {
+                return try await answer(stored, part, rendering, warnings + additionWarnings(part, resource))
             }
         }
         throw StatusError.conflict(request.key)
@@ -102,6 +128,14 @@ extension KubernetesRoutes {
         let value = part == .scale ? try Scale.of(rendering.form.served(stored)) : rendering.value(stored)
         return Response.json(value, status: status).with(warnings: warnings)
     }
+}
+
+/// What a replacement or patch is about.
+private struct ObjectWrite {
+    let request: ObjectRequest
+    let part: Subresource
+    let writer: FieldWriter
+    let dryRun: Bool
 }
 
 extension Response {

@@ -48,5 +48,8 @@ struct ObjectRequest {
         query = QueryParameters(request.uri.query)
     }
 
+    /// The object as the path names it.
+    var servedKey: ResourceKey { ResourceKey(type: form.type, namespace: key.namespace, name: key.name) }
+
     func shape() throws(StatusError) -> ResponseShape { try ResponseShape(accept: request.headers[.accept]) }
 }

@@ -14,6 +14,7 @@ public enum Scale {
         for field in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
             metadata[field] = resource.value[path: "metadata", field]
         }
+        metadata["managedFields"] = owners(resource)
         if let paths = resource.type.customVersion?.scale {
             let (replicas, status) = try CustomScale.of(resource, paths)
             return [

@@ -12,12 +12,12 @@ extension Kind {
             Endpoints
               metadata 1 ObjectMeta
               subsets 2 [EndpointSubset] atomic
-            EndpointAddress
+            EndpointAddress atomic
               ip 1 string!
               hostname 3 string
               nodeName 4 string?
               targetRef 2 ObjectReference?
-            EndpointPort
+            EndpointPort atomic
               name 1 string
               port 2 int32!
               protocol 3 string

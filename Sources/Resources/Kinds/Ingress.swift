@@ -51,7 +51,7 @@ extension Kind {
             IngressTLS
               hosts 1 [string] atomic
               secretName 2 string
-            ServiceBackendPort
+            ServiceBackendPort atomic
               name 1 string
               number 2 int32
             """,

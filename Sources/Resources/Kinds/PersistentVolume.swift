@@ -95,7 +95,7 @@ extension Kind {
               capacity 1 {quantity}
               &2 PersistentVolumeSource
               accessModes 3 [string] atomic
-              claimRef 4 ObjectReference?
+              claimRef 4 ObjectReference? granular
               persistentVolumeReclaimPolicy 5 string
               storageClassName 6 string
               mountOptions 7 [string] atomic
@@ -127,7 +127,7 @@ extension Kind {
               volumeName 8 string
               fsType 9 string
               readOnly 10 bool
-            SecretReference
+            SecretReference atomic
               name 1 string
               namespace 2 string
             StorageOSPersistentVolumeSource

@@ -20,7 +20,7 @@ extension Kind {
             ResourceQuotaStatus
               hard 1 {quantity}
               used 2 {quantity}
-            ScopeSelector
+            ScopeSelector atomic
               matchExpressions 1 [ScopedResourceSelectorRequirement] atomic
             ScopedResourceSelectorRequirement
               scopeName 1 string!

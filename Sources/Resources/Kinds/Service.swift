@@ -28,7 +28,7 @@ extension Kind {
               error 3 string?
             ServicePort
               name 1 string
-              protocol 2 string
+              protocol 2 string =TCP
               appProtocol 6 string?
               port 3 int32!
               targetPort 4 intOrString

@@ -8,24 +8,30 @@ import Synchronization
 /// duration raw`, `[T]`, `{T}` for a map, or a struct; `!` marks a field that is always there, `?` one whose empty
 /// value is not the same as none. `&2 T` takes in the fields of
 /// T, which protobuf keeps in a message of its own under that number. `merge=KEY`, `merge` and `retainKeys` are Kubernetes'
-/// patch strategies, `map=K,L` and `set` its list types.
+/// patch strategies, `map=K,L`, `set` and `atomic` its list types; `atomic` behind a struct's name or a map is its struct and
+/// map type, `granular` takes that back for one field. `=VALUE` is the default of a field that is the key of a list.
 final class ShapeLibrary: Sendable {
     static let shared = ShapeLibrary()
 
     /// By package and struct: the lines of its fields.
     private let texts: [String: [Substring]]
+    /// Package and struct of those that have one owner.
+    private let atomic: Set<String>
     private let known = Mutex<[String: ObjectSchema]>([:])
 
     private init() {
         var texts: [String: [Substring]] = [:]
+        var atomic: Set<String> = []
         func add(_ text: String, _ package: String) {
             var current = ""
             for line in text.split(separator: "\n") {
                 if line.hasPrefix(" ") {
                     texts[current, default: []].append(line)
                 } else {
-                    current = "\(package):\(line)"
+                    let words = line.split(separator: " ")
+                    current = "\(package):\(words[0])"
                     texts[current] = []
+                    if words.dropFirst().contains("atomic") { atomic.insert(current) }
                 }
             }
         }
@@ -36,6 +42,7 @@ final class ShapeLibrary: Sendable {
         for kind in RequestKind.all { add(kind.schema, kind.type.package) }
         for form in ServedForm.all { add(form.schema, form.type.package) }
         self.texts = texts
+        self.atomic = atomic
     }
 
     /// A struct as one of `package` sees it: its own first, then the shared ones.
@@ -64,7 +71,9 @@ final class ShapeLibrary: Sendable {
             if let number = Int(words[0].dropFirst()) { inlined[number] = part }
             fields += part.fields.map(\.withoutNumber)
         }
-        return ObjectSchema(name: name, fields: fields, package: package, inlined: inlined)
+        return ObjectSchema(
+            name: name, fields: fields, package: package, inlined: inlined,
+            isAtomic: atomic.contains("\(package):\(name)"))
     }
 
     private func field(_ words: [Substring], in package: String) -> ObjectSchema.Field {
@@ -72,7 +81,9 @@ final class ShapeLibrary: Sendable {
         let tellsUnset = words[2].hasSuffix("?")
         return ObjectSchema.Field(
             name: String(words[0]), node: node(isRequired || tellsUnset ? words[2].dropLast() : words[2], in: package),
-            required: isRequired, merge: merge(words.dropFirst(3)), number: Int(words[1]), tellsUnset: tellsUnset)
+            required: isRequired, merge: merge(words.dropFirst(3)), number: Int(words[1]), tellsUnset: tellsUnset,
+            ownership: OwnershipRule(words.dropFirst(3)),
+            keyDefault: words.dropFirst(3).first { $0.hasPrefix("=") }.map { .string(String($0.dropFirst())) })
     }
 
     private func merge(_ words: ArraySlice<Substring>) -> MergeStrategy? {

@@ -61,7 +61,7 @@ extension SharedShapes {
         ConfigMapEnvSource
           &1 LocalObjectReference
           optional 2 bool?
-        ConfigMapKeySelector
+        ConfigMapKeySelector atomic
           &1 LocalObjectReference
           key 2 string!
           optional 3 bool?
@@ -117,7 +117,7 @@ extension SharedShapes {
           name 1 string
           hostPort 2 int32
           containerPort 3 int32!
-          protocol 4 string
+          protocol 4 string =TCP
           hostIP 5 string
         ContainerResizePolicy
           resourceName 1 string!
@@ -253,7 +253,7 @@ extension SharedShapes {
           fsType 3 string
           readOnly 4 bool
           wwids 5 [string] atomic
-        FileKeySelector
+        FileKeySelector atomic
           volumeName 1 string!
           path 2 string!
           key 3 string!
@@ -332,7 +332,7 @@ extension SharedShapes {
           uid 1 int64!
           gid 2 int64!
           supplementalGroups 3 [int64] atomic
-        LocalObjectReference
+        LocalObjectReference atomic
           name 1 string
         ModifyVolumeStatus
           targetVolumeAttributesClassName 1 string
@@ -390,13 +390,13 @@ extension SharedShapes {
         NodeRuntimeHandlerFeatures
           recursiveReadOnlyMounts 1 bool?
           userNamespaces 2 bool?
-        NodeSelector
+        NodeSelector atomic
           nodeSelectorTerms 1 [NodeSelectorTerm]! atomic
         NodeSelectorRequirement
           key 1 string!
           operator 2 string!
           values 3 [string] atomic
-        NodeSelectorTerm
+        NodeSelectorTerm atomic
           matchExpressions 1 [NodeSelectorRequirement] atomic
           matchFields 2 [NodeSelectorRequirement] atomic
         NodeSpec
@@ -436,10 +436,10 @@ extension SharedShapes {
           operatingSystem 9 string!
           architecture 10 string!
           swap 11 NodeSwapStatus?
-        ObjectFieldSelector
+        ObjectFieldSelector atomic
           apiVersion 1 string
           fieldPath 2 string!
-        ObjectReference
+        ObjectReference atomic
           kind 1 string
           namespace 2 string
           name 3 string
@@ -663,7 +663,7 @@ extension SharedShapes {
         ResourceClaim
           name 1 string!
           request 2 string
-        ResourceFieldSelector
+        ResourceFieldSelector atomic
           containerName 1 string
           resource 2 string!
           divisor 3 quantity
@@ -705,7 +705,7 @@ extension SharedShapes {
         SecretEnvSource
           &1 LocalObjectReference
           optional 2 bool?
-        SecretKeySelector
+        SecretKeySelector atomic
           &1 LocalObjectReference
           key 2 string!
           optional 3 bool?
@@ -769,7 +769,7 @@ extension SharedShapes {
           nodeAffinityPolicy 6 string?
           nodeTaintsPolicy 7 string?
           matchLabelKeys 8 [string] atomic
-        TypedLocalObjectReference
+        TypedLocalObjectReference atomic
           apiGroup 1 string!
           kind 2 string!
           name 3 string!

@@ -17,7 +17,7 @@ enum SharedShapes {
           propagationPolicy 4 string?
           dryRun 5 [string] atomic
           ignoreStoreReadErrorWithClusterBreakingPotential 6 bool?
-        LabelSelector
+        LabelSelector atomic
           matchLabels 1 {string}
           matchExpressions 2 [LabelSelectorRequirement] atomic
         LabelSelectorRequirement
@@ -48,7 +48,7 @@ enum SharedShapes {
           ownerReferences 13 [OwnerReference] merge=uid map=uid
           finalizers 14 [string] merge set
           managedFields 17 [ManagedFieldsEntry] atomic
-        OwnerReference
+        OwnerReference atomic
           apiVersion 5 string!
           kind 1 string!
           name 3 string!

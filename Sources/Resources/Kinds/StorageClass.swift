@@ -22,7 +22,7 @@ extension Kind {
             TopologySelectorLabelRequirement
               key 1 string!
               values 2 [string]! atomic
-            TopologySelectorTerm
+            TopologySelectorTerm atomic
               matchLabelExpressions 1 [TopologySelectorLabelRequirement] atomic
             """,
         columns: [

@@ -1,3 +1,5 @@
+import JSON
+
 /// The shape of a value in a typed document.
 indirect enum SchemaNode: Sendable {
     /// Carried as it is.
@@ -66,6 +68,10 @@ final class ObjectSchema: Sendable {
         var number: Int?
         /// Whether its empty value is not the same as none.
         var tellsUnset = false
+        /// How its value divides among owners, where its type alone does not say.
+        var ownership: OwnershipRule?
+        /// What stands for it in the key of a list's element that leaves it out.
+        var keyDefault: JSONValue?
 
         var withoutNumber: Field {
             var field = self
@@ -81,13 +87,18 @@ final class ObjectSchema: Sendable {
     let package: String
     /// Messages by number whose fields stand among this struct's own in JSON.
     let inlined: [Int: ObjectSchema]
+    /// Whether values are owned as a whole: Kubernetes' `structType=atomic`.
+    let isAtomic: Bool
     private let index: [String: Int]
 
-    init(name: String, fields: [Field], package: String = "", inlined: [Int: ObjectSchema] = [:]) {
+    init(
+        name: String, fields: [Field], package: String = "", inlined: [Int: ObjectSchema] = [:], isAtomic: Bool = false
+    ) {
         self.name = name
         self.fields = fields
         self.package = package
         self.inlined = inlined
+        self.isAtomic = isAtomic
         index = Dictionary(fields.enumerated().map { ($1.name, $0) }) { first, _ in first }
     }
 
