@@ -91,6 +91,27 @@ struct DocumentApplierTests {
         #expect(try await store.get(Objects.key(.configMap, "b")) == other)
     }
 
+    @Test func ownersOnTheDeviceStayAndTheHubTakesWhatItChanges() async throws {
+        try await apply([Objects.configMap("a", ["k": "1", "l": "1"])])
+        let key = Objects.key(.configMap, "a")
+        let untracked = try await store.get(key)
+        #expect(untracked.managedFields == nil)
+        let writer = FieldWriter(name: "local", time: "2026-01-01T00:00:00Z")
+        let stated: JSONValue = [
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": ["name": "a"], "data": ["k": "1", "m": "1"],
+        ]
+        let applied = try writer.apply(stated, to: untracked, key: key, force: false)
+        _ = try await store.update(key) { object in
+            object.value = applied.document
+            object.managedFields = applied.owners.value
+        }
+        try await apply([Objects.configMap("a", ["k": "2", "l": "1"])])
+        let object = try await store.get(key)
+        let owners = try #require(ManagedFields(object.managedFields)).entries
+        #expect(Set(owners.keys.map(\.name)).isSuperset(of: ["wherry-hub", "before-first-apply"]))
+        #expect(throws: StatusError.self) { try writer.apply(stated, to: object, key: key, force: false) }
+    }
+
     @Test func replacedDeploymentKeepsItsStatusAndRevision() async throws {
         try await apply([Objects.deployment("web", replicas: 1)])
         let key = Objects.key(.deployment, "web")

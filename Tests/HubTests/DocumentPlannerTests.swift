@@ -29,6 +29,20 @@ struct DocumentPlannerTests {
         #expect(plan.assignments[deployment("west").key]?.map(\.text) == ["one"])
     }
 
+    @Test func ownersOfFieldsStayAtTheHub() throws {
+        var owned = deployment("web")
+        owned.managedFields = [
+            [
+                "manager": "m", "operation": "Apply", "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
+                "fieldsV1": ["f:spec": ["f:replicas": [:]]],
+            ]
+        ]
+        let device = try DeviceID("one")
+        let (with, without) = (try plan([owned], [node("one")]), try plan([deployment("web")], [node("one")]))
+        #expect(with.hashes == without.hashes)
+        #expect(with.documents[device]?.objects == without.documents[device]?.objects)
+    }
+
     @Test func whatAPodNamesTravelsWithIt() throws {
         let spec: JSONValue = [
             "containers": [

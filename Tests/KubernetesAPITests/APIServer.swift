@@ -80,10 +80,12 @@ struct APIServer {
         try await send(method, path, bytes: body?.serialized() ?? [], type: type, accept: accept, until: until)
     }
 
-    /// A request without a body and with headers of its own, "Name: value" each.
-    func send(_ method: String, _ path: String, headers: [String], until: String? = nil) async throws -> Answer {
+    /// A request with headers of its own, "Name: value" each.
+    func send(
+        _ method: String, _ path: String, headers: [String], body: String = "", until: String? = nil
+    ) async throws -> Answer {
         let head = (["\(method) \(path) HTTP/1.1", "Host: x"] + headers).joined(separator: "\r\n") + "\r\n\r\n"
-        return try await send(Array(head.utf8), until: until)
+        return try await send(Array((head + body).utf8), until: until)
     }
 
     func send(

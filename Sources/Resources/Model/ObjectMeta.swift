@@ -30,7 +30,7 @@ public struct ObjectMeta: Codable, Hashable, Sendable {
     public var ownerReferences: [OwnerReference]?
     /// Who must clean up before the object goes.
     public var finalizers: [String]?
-    /// Carried, not used.
+    /// Who owns which fields; see ``ManagedFields``.
     public var managedFields: JSONValue?
 
     public init(

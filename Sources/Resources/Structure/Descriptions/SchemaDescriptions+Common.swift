@@ -16,7 +16,7 @@ extension SchemaDescriptions {
         ObjectMeta.annotations | For everything else.
         ObjectMeta.ownerReferences | Objects this one is removed with.
         ObjectMeta.finalizers | Who must clean up before the object goes.
-        ObjectMeta.managedFields | Carried, not used.
+        ObjectMeta.managedFields | Who owns which fields of the object, for server-side apply.
         OwnerReference | The object that owns another one, which is removed with it.
         OwnerReference.apiVersion | Group and version of the owner, as `apps/v1`.
         OwnerReference.kind | Kind of the owner.
