@@ -201,6 +201,23 @@ def test_helm_and_kubectl_know_of_each_other(agent, tmp_path):
     h("uninstall", "web")
 
 
+def test_who_may_only_patch_makes_nothing(agent, tmp_path):
+    agent.kubectl("create", "role", "patcher", "--verb=get,patch", "--resource=configmaps")
+    agent.kubectl("create", "rolebinding", "patcher", "--role=patcher", "--user=alice")
+    config = tmp_path / "alice.yaml"
+    config.write_text(agent.cli("kubeconfig", "--user", "alice").stdout)
+    stated = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": "1"}}
+
+    def apply():
+        return subprocess.run(["kubectl", "--kubeconfig", config, "apply", "--server-side", "-f", "-"], text=True,
+                              input=json.dumps(stated), capture_output=True, timeout=60)
+    refused = apply()
+    assert refused.returncode == 1 and (
+        'User "alice" cannot create resource "configmaps" in API group "" in the namespace "default"') in refused.stderr, refused
+    agent.kubectl("create", "configmap", "c")
+    assert apply().stdout == "configmap/c serverside-applied\n"
+
+
 PYTHON_CLIENT = """
 import json
 from kubernetes import config, dynamic

@@ -1,3 +1,4 @@
+import Access
 import HTTPServing
 import Hummingbird
 import JSON
@@ -54,6 +55,12 @@ extension KubernetesRoutes {
         let key = request.key
         try checkNotTerminating(key.type)
         let applied = try writer.apply(stated, to: nil, key: request.servedKey, force: false)
+        // The gate has asked for `patch`; to make an object takes more.
+        let target = AccessRequest.ResourceTarget(
+            group: request.form.type.group, version: request.form.type.version, resource: request.form.type.plural,
+            namespace: key.namespace ?? "", name: key.name)
+        try await access.authorizer.check(
+            AccessRequest(user: request.user, verb: "create", target: .resource(target)))
         if let uid = stated[path: "metadata", "uid"]?.stringValue, !uid.isEmpty {
             throw StatusError.conflict(
                 key, "uid mismatch: the provided object specified uid \(uid), and no existing object was found")
