@@ -113,7 +113,7 @@ struct OwnershipTests {
                 ("a", service(["ports": [["port": 53]]]), false),
                 ("b", service(["ports": [["port": 53, "protocol": "UDP"]]]), false),
             ],
-            spec: ["ports": [["port": 53, "protocol": "UDP"], ["port": 53]]],
+            spec: ["ports": [["port": 53], ["port": 53, "protocol": "UDP"]]],
             owners: [
                 "a Apply": ["f:spec": ["f:ports": [#"k:{"port":53,"protocol":"TCP"}"#: [".": [:], "f:port": [:]]]]],
                 "b Apply": [
