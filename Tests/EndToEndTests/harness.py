@@ -50,7 +50,7 @@ def free_port() -> int:
 
 
 class UnixConnection(HTTPConnection):
-    def __init__(self, path, timeout=5):
+    def __init__(self, path, timeout=30):
         super().__init__("localhost", timeout=timeout)
         self.path = str(path)
 

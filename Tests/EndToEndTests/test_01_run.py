@@ -48,6 +48,6 @@ def test_make_run_reaches_ready_serves_the_page_and_ctrl_c_leaves_nothing(place)
         os.killpg(process.pid, signal.SIGINT)
         process.wait(60)
     reader.join(10)
-    wait_for(lambda: not processes_mentioning(str(home)), f"no process left: {processes_mentioning(str(home))}", 10)
+    wait_for(lambda: not processes_mentioning(str(home)), f"no process left: {processes_mentioning(str(home))}", 30)
     assert str(home) not in Path("/proc/self/mountinfo").read_text()
     assert not list(Path("/sys/fs/cgroup").glob("*/wherry/*hello*")), "cgroups left behind"

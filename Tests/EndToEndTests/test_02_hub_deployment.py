@@ -32,7 +32,7 @@ def test_deployment_at_the_hub_is_pulled_and_run_and_told(fleet, registry, image
     for daemon in (agent, hub):
         assert "started as" in daemon.kubectl("logs", name).stdout, daemon.role
         described = wait_for(lambda d=daemon: (lambda t: "Pulled" in t and "Started" in t and t)(
-            d.kubectl("describe", "pod", name).stdout), f"describe with events at the {daemon.role}", 15)
+            d.kubectl("describe", "pod", name).stdout), f"describe with events at the {daemon.role}")
         assert f"{registry.host}/story:1" in described
         events = daemon.kubectl("get", "events").stdout
         assert "Scheduled" in events and "Created" in events, events

@@ -149,7 +149,7 @@ def test_a_malformed_broker_is_wrong_usage(url, place):
     hub = Hub(place / "h", "--broker", url)
     try:
         hub.start(ready=False)
-        wait_for(lambda: hub.process.poll() is not None, "the hub ends at once", 5)
+        wait_for(lambda: hub.process.poll() is not None, "the hub ends at once", 30)
     finally:
         hub.stop()
     assert hub.process.returncode == 2, hub.tail()
@@ -162,7 +162,7 @@ def test_a_broker_without_tls_is_refused(place):
     hub = Hub(place / "h", "--broker", "mqtt://127.0.0.1:1883")
     try:
         hub.start(ready=False)
-        wait_for(lambda: hub.process.poll() is not None, "the hub refuses to start", 5)
+        wait_for(lambda: hub.process.poll() is not None, "the hub refuses to start", 30)
         assert hub.process.returncode == 2
         assert "mqtt://127.0.0.1:1883" in hub.tail() and "mqtts://" in hub.tail(), hub.tail()
     finally:

@@ -154,7 +154,7 @@ def test_a_remembered_port_that_is_taken_gives_way(place):
         taken.bind(("::1", port))
         taken.listen()
         try:
-            first.start(timeout=5)
+            first.start()
             assert server_of(first) != f"[::1]:{port}" and "dev1" in first.kubectl("get", "nodes").stdout
         finally:
             first.stop()

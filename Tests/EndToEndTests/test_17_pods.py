@@ -266,7 +266,7 @@ def test_a_probe_that_hangs_fails_by_its_timeout_and_initial_delays_are_kept(age
     messages = " ".join(e["message"] for e in agent.events("hangs") if e["reason"] == "Unhealthy")
     assert "Liveness probe" in messages and "timed out" in messages, messages
     wait_for(lambda: b"61234" not in b"".join(p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline")
-                                                    if p.exists()) or None, "no probe is left behind", 15)
+                                                    if p.exists()) or None, "no probe is left behind")
 
 
 # Hooks
@@ -366,7 +366,7 @@ def test_kubectl_watches_waits_selects_and_undoes_labels(agent):
         agent.apply(deployment("web", 2, SLEEP))
         k = agent.kubectl
         assert "condition met" in k("wait", "--for=condition=Available", "deployment/web", "--timeout=20s").stdout
-        assert k("wait", "--for=condition=Ready", "pod", "-l", "app=web", "--timeout=20s").stdout.count("condition met") == 2
+        assert k("wait", "--for=condition=Ready", "pod", "-l", "app=web", "--timeout=60s").stdout.count("condition met") == 2
         wait_for(lambda: any("2/2" in line for line in seen) and any("0/2" in line for line in seen), "the watch shows it")
         k("scale", "deployment/web", "--replicas=1")
         wait_for(lambda: any("1/1" in line for line in seen), "the watch shows the scale")

@@ -100,13 +100,13 @@ def test_wherry_up_is_a_whole_fleet_and_comes_back(place, images):
         assert hub.get("/readyz")[0] == 200 and agent.pods("app=web")[0]["status"]["phase"] == "Running"
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0, log.read_text()
-        wait_for(lambda: not processes_mentioning(str(home)), "nothing is left", 10)
+        wait_for(lambda: not processes_mentioning(str(home)), "nothing is left", 30)
         process = start()
         wait_for(lambda: agent.pods("app=web")[0]["status"]["phase"] == "Running"
                  and agent.container_pids(), "the workload runs again", 30)
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0, log.read_text()
-        wait_for(lambda: not processes_mentioning(str(home)), "nothing is left", 10)
+        wait_for(lambda: not processes_mentioning(str(home)), "nothing is left", 30)
     finally:
         if process.poll() is None:
             process.terminate()
@@ -130,7 +130,7 @@ def test_wherry_up_ends_when_a_part_ends(place):
         subprocess.run(["kill", "-KILL", str(victim)], check=True)
         output = process.communicate(timeout=30)[0]
         assert process.returncode == 1 and "the agent ended by itself" in output, (process.returncode, output)
-        wait_for(lambda: not processes_mentioning(str(home)), "nothing is left", 10)
+        wait_for(lambda: not processes_mentioning(str(home)), "nothing is left", 30)
     finally:
         if process.poll() is None:
             process.terminate()

@@ -1,10 +1,12 @@
 """A fleet of several devices: who belongs to it, what each gets, and what becomes of one that is removed."""
 
+import itertools
 import json
 import re
 import shutil
 import ssl
 import subprocess
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -90,10 +92,10 @@ def test_a_device_that_is_deleted_while_connected_is_cut_off_at_once(pair):
     log = one.directory / "thief.log"
     thief = subprocess.Popen([str(a) for a in listen], stdout=open(log, "w"), stderr=subprocess.STDOUT)
     try:
-        wait_for(lambda: "received SUBACK" in log.read_text() and "PUBLISH" in log.read_text(), "it is connected", 5)
+        wait_for(lambda: "received SUBACK" in log.read_text() and "PUBLISH" in log.read_text(), "it is connected", 30)
         hub.kubectl("delete", "node", "dev1")
         # It is thrown out, tries to come back as a stolen device would, and stays outside.
-        wait_for(lambda: log.read_text().count("sending CONNECT") > 1, "its session ends", 3)
+        wait_for(lambda: log.read_text().count("sending CONNECT") > 1, "its session ends", 30)
         wait_for(lambda: "certificate revoked" in log.read_text(), "it cannot come back", 20)
         assert log.read_text().count("received CONNACK (0)") == 1, log.read_text()
     finally:
@@ -132,9 +134,25 @@ def test_who_knocks_too_often_waits_and_the_administrator_does_not(place):
         answers = [knock() for _ in range(60)]
         assert answers[0] == (400, None) and answers[-1][0] == 429 and int(answers[-1][1]) >= 1, answers
         assert hub.token().startswith("wherry1.") and hub.get("/readyz")[0] == 200
-        done = run(WHERRY, "join", hub.token(), "--data-dir", place / "a/data", "--node-name", "dev1", check=False)
-        refused(done, "too many enrolments", "same line again")
-        wait_for(lambda: knock()[0] == 400, "its turn comes again", 5)
+        # Somebody goes on, so that what comes free meanwhile is not the device's.
+        ended, names = threading.Event(), itertools.count()
+
+        def knock_on():
+            while not ended.is_set():
+                knock()
+
+        def too_early():
+            name = f"dev{next(names)}"
+            done = run(WHERRY, "join", hub.token(), "--data-dir", place / name, "--node-name", name, check=False)
+            return done.returncode != 0 and done
+        knocker = threading.Thread(target=knock_on)
+        knocker.start()
+        try:
+            refused(wait_for(too_early, "a device has to wait"), "too many enrolments", "same line again")
+        finally:
+            ended.set()
+            knocker.join()
+        wait_for(lambda: knock()[0] == 400, "its turn comes again", 30)
     finally:
         hub.stop()
 

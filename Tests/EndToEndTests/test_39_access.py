@@ -135,7 +135,7 @@ def test_drain_respects_a_budget(agent):
     agent.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     agent.kubectl("create", "pdb", "web", "--selector=app=web", "--min-available=2")
     node = agent.kubectl("get", "nodes", "-o", "name").stdout.strip()
-    refused = agent.kubectl("drain", node.split("/")[1], "--timeout=4s", "--force",
+    refused = agent.kubectl("drain", node.split("/")[1], "--timeout=8s", "--force",
                             "--grace-period=1", check=False)
     assert refused.returncode == 1
     assert "Cannot evict pod as it would violate the pod's disruption budget" in refused.stdout + refused.stderr
