@@ -80,14 +80,28 @@ CLIENT = ("kubernetes==34.1.0", "urllib3==2.3.0", "websocket-client==1.8.0", "py
           "pyasn1-modules==0.4.1", "rsa==4.9")
 
 
+# Two smaller clients of the same API, and what they share.
+_COMMON = ("anyio==4.16.0", "certifi", "h11==0.16.0", "httpcore==1.0.9", "httpx==0.28.1", "idna==3.20", "pyyaml==6.0.4",
+           "typing_extensions==4.16.0")
+LIGHTKUBE = ("lightkube==0.17.1", "lightkube_models==1.33.1.8", *_COMMON)
+KR8S = ("kr8s==0.20.15", "cachetools==8.0.2", "cffi==2.1.1", "cryptography==50.0.2", "exceptiongroup==1.3.2",
+        "httpx_ws==0.9.0", "packaging==26.4", "pycparser==3.12", "python_box==8.0.0", "python_jsonpath==2.2.2",
+        "wsproto==1.3.2", *_COMMON)
+
+
 def kubernetes_client() -> Path:
     """A PYTHONPATH with PyPI's `kubernetes` client, kept in build/kubernetes-client."""
-    cache = BUILD / "kubernetes-client"
+    return python_path("kubernetes-client", CLIENT)
+
+
+def python_path(name: str, requirements: Sequence[str]) -> Path:
+    """A PYTHONPATH with packages of PyPI, kept in build/NAME."""
+    cache = BUILD / name
     complete = cache / "complete"
     if not complete.exists():
-        installed = run("/usr/bin/python3", "-m", "pip", "install", "-q", "--root-user-action=ignore", "--no-deps",
-                        "--upgrade", "--target", cache, *CLIENT, timeout=300, check=False)
-        if installed.returncode != 0:
-            pytest.skip(f"PyPI gives no kubernetes client: {installed.stderr.strip().splitlines()[-1]}")
+        done = run("/usr/bin/python3", "-m", "pip", "install", "-q", "--root-user-action=ignore", "--no-deps", "--upgrade",
+                   "--target", cache, *requirements, timeout=300, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"PyPI gives no {name}: {done.stderr.strip().splitlines()[-1]}")
         complete.touch()
     return cache

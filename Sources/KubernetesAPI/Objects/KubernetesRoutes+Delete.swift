@@ -5,6 +5,12 @@ import ResourceStore
 import Resources
 
 extension KubernetesRoutes {
+    /// Whose last state answers their deletion, as kube-apiserver does; typed clients decode it. Others get a Status.
+    private static let answeringWithObject: Set<String> = [
+        "persistentvolumeclaims", "persistentvolumes", "pods", "podtemplates", "resourcequotas", "serviceaccounts",
+        "services", "storageclasses.storage.k8s.io",
+    ]
+
     func delete(_ request: ObjectRequest) async throws -> Response {
         let rendering = try rendering(request)
         let options = try await deleteOptions(request.request, request.query)
@@ -13,8 +19,7 @@ extension KubernetesRoutes {
         switch outcome {
         case .marked(let resource):
             return .json(rendering.value(resource))
-        case .deleted(let resource) where request.key.type == .pod:
-            // As kube-apiserver does for pods: the last state instead of a Status.
+        case .deleted(let resource) where Self.answeringWithObject.contains(request.key.type.qualifiedName):
             return .json(rendering.value(resource))
         case .deleted(let resource):
             return .json(Self.success(resource))
@@ -83,9 +88,14 @@ extension KubernetesRoutes {
     private func propagation(_ text: String?, orphan: Bool?) throws(StatusError) -> DeleteOptions.Propagation? {
         guard let text, !text.isEmpty else { return orphan.map { $0 ? .orphan : .background } }
         guard let propagation = DeleteOptions.Propagation(rawValue: text) else {
-            throw .badRequest(
-                "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: \"\(text)\": "
-                    + "supported values: \"Foreground\", \"Background\", \"Orphan\"")
+            let fault =
+                "Unsupported value: \"\(text)\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\""
+            throw StatusError(
+                code: 422, reason: .invalid,
+                message: "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: \(fault)",
+                details: .init(
+                    group: "meta.k8s.io", kind: "DeleteOptions",
+                    causes: [.init(reason: "FieldValueNotSupported", message: fault, field: "propagationPolicy")]))
         }
         return propagation
     }
