@@ -57,6 +57,21 @@ import Testing
         #expect(throws: StatusError.self) { try apply(.json, .array(operations), ["a": ["xxxxxxxxxxxxxxxx"]]) }
     }
 
+    @Test func copiesCannotNestWithoutEnd() throws {
+        // Each copy puts the whole of `a` into its innermost object.
+        var operations: [JSONValue] = []
+        var path = "/a"
+        for _ in 0..<16 {
+            operations.append(["op": "copy", "from": "/a", "path": .string(path + "/a")])
+            path += path
+        }
+        let error = #expect(throws: StatusError.self) { try apply(.json, .array(operations), ["a": [:]]) }
+        #expect(error?.code == 422)
+        #expect(error?.message.hasSuffix("nested deeper than 64 levels") == true)
+        let deep = try apply(.json, .array(Array(operations.prefix(5))), ["a": [:]])
+        #expect(try JSONValue(parsing: deep.serialized()) == deep)
+    }
+
     @Test func strategicMergeMergesListsByTheirKey() throws {
         let patch: JSONValue = [
             "spec": [

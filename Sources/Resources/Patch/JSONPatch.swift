@@ -6,6 +6,8 @@ enum JSONPatch {
     private static let maxOperations = 10_000
     /// `copy` could double a document with each operation.
     private static let maxCopiedBytes = 3 << 20
+    /// What the parser takes: deeper documents could not be read again.
+    fileprivate static let maxDepth = JSONLimits.default.maxDepth
 
     static func apply(_ patch: JSONValue, to document: JSONValue) throws(StatusError) -> JSONValue {
         guard case .array(let operations) = patch else {
@@ -135,6 +137,9 @@ private struct Pointer: CustomStringConvertible {
     }
 
     func add(_ value: JSONValue, to document: inout JSONValue, _ place: String) throws(StatusError) {
+        guard value.nests(within: JSONPatch.maxDepth - tokens.count) else {
+            throw JSONPatch.fault(place, "nested deeper than \(JSONPatch.maxDepth) levels")
+        }
         try change(&document, tokens[...], place) { (parent, token) throws(StatusError) in
             switch parent {
             case .object(var members):
@@ -201,4 +206,15 @@ private struct Pointer: CustomStringConvertible {
     }
 
     private func missing(_ place: String) -> StatusError { JSONPatch.fault(place, "there is nothing at this path") }
+}
+
+extension JSONValue {
+    /// Whether there are at most so many arrays and objects within each other.
+    fileprivate func nests(within levels: Int) -> Bool {
+        switch self {
+        case .array(let elements): levels > 0 && elements.allSatisfy { $0.nests(within: levels - 1) }
+        case .object(let members): levels > 0 && members.values.allSatisfy { $0.nests(within: levels - 1) }
+        default: true
+        }
+    }
 }
