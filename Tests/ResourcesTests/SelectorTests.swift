@@ -29,6 +29,13 @@ import Testing
         }
     }
 
+    @Test(arguments: [#"a=b\,c,d!=e\=f\\"#, "metadata.name=x", "a!=", "a="])
+    func fieldTextFormReadsBack(_ text: String) throws {
+        let query = try FieldSelectorQuery(text)
+        #expect(query.description == text)
+        #expect(try FieldSelectorQuery(query.description) == query)
+    }
+
     @Test func objectSelectorMatches() throws {
         let selector = LabelSelector(
             matchLabels: ["app": "web"],
@@ -56,6 +63,7 @@ import Testing
             try FieldSelectorQuery("spec.foo=1").check(for: .pod)
         }
         #expect(throws: StatusError.self) { try FieldSelectorQuery("a") }
+        #expect(throws: StatusError.self) { try FieldSelectorQuery(" =b") }
         let event = Resource(
             value: ["metadata": [:], "involvedObject": ["name": "a"], "source": ["component": "agent"]], type: .event)
         #expect(try FieldSelectorQuery("involvedObject.name=a,source=agent").matches(event))

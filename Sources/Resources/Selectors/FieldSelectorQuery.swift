@@ -24,6 +24,7 @@ public struct FieldSelectorQuery: Sendable, Hashable, CustomStringConvertible {
             rest.removeFirst()
             if equals, rest.first == "=" { rest.removeFirst() }
             let field = term[..<sign].filter { !$0.isWhitespace }
+            guard !field.isEmpty else { throw Self.fault(text, term) }
             requirements.append(Requirement(field: String(field), equals: equals, value: Self.unescaped(rest)))
         }
         self.requirements = requirements
@@ -133,7 +134,12 @@ public struct FieldSelectorQuery: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// The text form, which reads back.
     public var description: String {
-        requirements.map { "\($0.field)\($0.equals ? "=" : "!=")\($0.value)" }.joined(separator: ",")
+        requirements.map { "\($0.field)\($0.equals ? "=" : "!=")\(Self.escaped($0.value))" }.joined(separator: ",")
+    }
+
+    private static func escaped(_ value: String) -> String {
+        value.map { "\\,=".contains($0) ? "\\\($0)" : String($0) }.joined()
     }
 }
