@@ -29,8 +29,8 @@ extension KubernetesRoutes {
                     stated, to: request.form.served(old), key: request.servedKey, force: force)
                 try checkName(applied.document, request.key)
                 var (resource, warnings) = try Admission.update(
-                    part == .scale ? Self.scale(applied.document) : applied.document, in: request.form, old: old,
-                    subresource: part, validation: validation)
+                    part == .scale ? Scale.stated(by: applied.document, of: request.form.type) : applied.document,
+                    in: request.form, old: old, subresource: part, validation: validation)
                 resource.managedFields = applied.owners.value
                 resource = resource.keepingTimes(of: old)
                 try await admit(old, resource, request.user)
@@ -88,13 +88,5 @@ extension KubernetesRoutes {
             throw .badRequest(
                 "the name of the object (\(name)) does not match the name on the URL (\(key.name))")
         }
-    }
-
-    /// The part of an object that a `Scale` writes.
-    private static func scale(_ object: JSONValue) -> JSONValue {
-        var scale: JSONValue = ["metadata": [:], "spec": [:]]
-        scale[path: "metadata", "resourceVersion"] = object[path: "metadata", "resourceVersion"]
-        scale[path: "spec", "replicas"] = object[path: "spec", "replicas"]
-        return scale
     }
 }

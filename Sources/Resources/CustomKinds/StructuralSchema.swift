@@ -21,6 +21,8 @@ final class StructuralSchema: Sendable {
     /// `atomic`, `set` or `map`.
     let listType: String
     let listKeys: [String]
+    /// `atomic`, `granular`, or empty.
+    let mapType: String
     /// nil where nothing more is demanded of values.
     let limits: Limits?
     let allOf: [StructuralSchema]
@@ -90,6 +92,7 @@ final class StructuralSchema: Sendable {
         required = schema.list("required").compactMap(\.stringValue)
         listType = schema.text("x-kubernetes-list-type")
         listKeys = schema.list("x-kubernetes-list-map-keys").compactMap(\.stringValue)
+        mapType = schema.text("x-kubernetes-map-type")
         limits = Limits(schema)
         allOf = schema.list("allOf").map(StructuralSchema.init)
         anyOf = schema.list("anyOf").map(StructuralSchema.init)

@@ -66,7 +66,7 @@ extension FieldWriter {
         var result = stated
         result["metadata"]?["managedFields"] = nil
         switch subresource {
-        case .none:
+        case .none, .ephemeralContainers:
             if key.type.hasStatus { result["status"] = nil }
         case .status:
             for field in result.objectValue?.keys.filter({ !["metadata", "status"].contains($0) }) ?? [] {
@@ -75,7 +75,9 @@ extension FieldWriter {
             result["metadata"] = Self.identity(of: stated)
         case .scale:
             result = ["metadata": Self.identity(of: stated)]
-            if let replicas = stated[path: "spec", "replicas"] { result[path: "spec", "replicas"] = replicas }
+            if let replicas = stated[path: "spec", "replicas"] {
+                CustomScale.set(replicas, at: Scale.path(in: key.type)[...], in: &result)
+            }
         }
         return result
     }

@@ -83,7 +83,7 @@ public struct FieldWriter: Sendable {
     func part(_ fields: FieldSet, _ type: ResourceType) -> FieldSet {
         switch subresource {
         case .status: fields.restricted(to: ["f:status"])
-        case .scale: fields.intersection(Scale.fields)
+        case .scale: fields.intersection(Scale.fields(of: type))
         default: type.hasStatus ? fields.restricted(to: ["f:status"], inverted: true) : fields
         }
     }

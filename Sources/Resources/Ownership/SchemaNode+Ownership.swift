@@ -102,6 +102,8 @@ struct ObjectOwnership: OwnershipSchema {
 }
 
 extension ResourceType {
-    /// How the fields of its objects divide among owners. The one place to look up types that are described otherwise.
-    var ownership: any OwnershipSchema { ObjectOwnership(self) }
+    /// How the fields of its objects divide among owners.
+    var ownership: any OwnershipSchema {
+        customVersion.map { StructuralOwnership($0.schema) } ?? ObjectOwnership(self)
+    }
 }

@@ -1,26 +1,25 @@
-public import JSON
+import JSON
 
-/// A place in the structural schema of a custom resource: OpenAPI v3 with `x-kubernetes-list-type`, `-list-map-keys`,
-/// `-map-type`, `-embedded-resource` and `-preserve-unknown-fields`.
-public struct StructuralOwnership: OwnershipSchema {
-    private let schema: JSONValue
+/// A place in the structural schema of a custom resource, whose list and map types say how it divides.
+struct StructuralOwnership: OwnershipSchema {
+    private let schema: StructuralSchema
     private let isResource: Bool
 
-    /// - Parameters:
-    ///   - schema: what stands in `openAPIV3Schema` of a version, or a part of it.
-    ///   - isResource: whether this is a whole object, which has `apiVersion`, `kind` and `metadata`.
-    public init(_ schema: JSONValue, isResource: Bool = true) {
+    /// - Parameter isResource: whether this is a whole object, which has `apiVersion`, `kind` and `metadata`.
+    init(_ schema: StructuralSchema, isResource: Bool = true) {
         self.schema = schema
-        self.isResource = isResource || schema["x-kubernetes-embedded-resource"] == true
+        self.isResource = isResource || schema.isEmbedded
     }
 
-    public var division: Division {
-        if schema["x-kubernetes-int-or-string"] == true { return .scalar(.any) }
-        switch schema["type"]?.stringValue {
-        case "object": return isMap ? (schema["x-kubernetes-map-type"] == "atomic" ? .whole : .members) : .byValue
+    init(_ schema: JSONValue) { self.init(StructuralSchema(schema)) }
+
+    var division: Division {
+        if schema.isIntOrString { return .scalar(.any) }
+        switch schema.type {
+        case "object": return isMap ? (schema.mapType == "atomic" ? .whole : .members) : .byValue
         case "array":
-            switch schema["x-kubernetes-list-type"]?.stringValue {
-            case "map": return .elements(keys: keys)
+            switch schema.listType {
+            case "map": return .elements(keys: schema.listKeys)
             case "set": return .values
             default: return .whole
             }
@@ -33,13 +32,11 @@ public struct StructuralOwnership: OwnershipSchema {
 
     /// Whether anything is said about the members.
     private var isMap: Bool {
-        isResource || schema["properties"] != nil || schema["additionalProperties"]?.objectValue != nil
-            || schema["x-kubernetes-map-type"] != nil || schema["x-kubernetes-preserve-unknown-fields"] != true
+        isResource || !schema.properties.isEmpty || schema.additional != nil || !schema.mapType.isEmpty
+            || !schema.keepsUnknown
     }
 
-    private var keys: [String] { schema["x-kubernetes-list-map-keys"]?.arrayValue?.compactMap(\.stringValue) ?? [] }
-
-    public func member(_ name: String) -> OwnershipMember? {
+    func member(_ name: String) -> OwnershipMember? {
         if isResource {
             switch name {
             case "apiVersion", "kind": return OwnershipMember(ShapeOwnership(node: .string), isDeclared: true)
@@ -49,23 +46,21 @@ public struct StructuralOwnership: OwnershipSchema {
             default: break
             }
         }
-        if let property = schema[path: "properties", name] {
+        if let property = schema.properties[name] {
             return OwnershipMember(StructuralOwnership(property, isResource: false), isDeclared: true)
         }
-        if let others = schema["additionalProperties"], others.objectValue != nil {
+        if let others = schema.additional {
             return OwnershipMember(StructuralOwnership(others, isResource: false), isDeclared: false)
         }
-        let takesAll =
-            schema["x-kubernetes-preserve-unknown-fields"] == true || schema["additionalProperties"] == true
-            || division == .byValue
-        return takesAll ? OwnershipMember(UnknownOwnership(), isDeclared: false) : nil
+        guard schema.keepsUnknown || division == .byValue else { return nil }
+        return OwnershipMember(UnknownOwnership(), isDeclared: false)
     }
 
-    public var element: any OwnershipSchema {
-        schema["items"].map { StructuralOwnership($0, isResource: false) } ?? UnknownOwnership()
+    var element: any OwnershipSchema {
+        schema.items.map { StructuralOwnership($0, isResource: false) } ?? UnknownOwnership()
     }
 
-    public func keyDefault(_ key: String) -> JSONValue? { schema[path: "items", "properties", key]?["default"] }
+    func keyDefault(_ key: String) -> JSONValue? { schema.items?.properties[key]?.defaultValue }
 }
 
 /// A declared shape in a document that no struct stands behind: nothing is implied.
