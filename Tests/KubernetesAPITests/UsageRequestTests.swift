@@ -1,4 +1,5 @@
 import JSON
+import ResourceStore
 import Resources
 import Testing
 
