@@ -66,16 +66,16 @@ import Testing
     private static let served = ResourceType.all + ServedForm.types + RequestKind.all.map(\.type)
 
     @Test func descriptionsNameFieldsThatExist() {
-        var names: Set<String> = []
+        var (names, seen): (Set<String>, Set<String>) = ([], [])
         func collect(_ node: SchemaNode) {
             switch node {
             case .array(let element), .map(let element): collect(element)
             case .object(let schema):
+                guard seen.insert("\(schema.package).\(schema.name)").inserted else { return }
                 names.insert(schema.name)
                 for field in schema.fields {
-                    names.insert("*.\(field.name)")
-                    // What recurs does so under its own name.
-                    if names.insert("\(schema.name).\(field.name)").inserted { collect(field.node) }
+                    names.formUnion(["*.\(field.name)", "\(schema.name).\(field.name)"])
+                    collect(field.node)
                 }
             default: break
             }
