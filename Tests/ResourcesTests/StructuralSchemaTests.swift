@@ -96,7 +96,7 @@ import Testing
         ),
         (
             "{type: object, properties: {a: {type: string}, b: {type: string}}, oneOf: [{required: [a]}, {required: [b]}]}",
-            "{a: x, b: y}",
+            "{a: x, b: z}",
             [
                 "<nil>: Invalid value: \"\": \"v\" must validate one and only one schema (oneOf). Found 2 valid alternatives"
             ]
@@ -123,8 +123,8 @@ import Testing
             ["v[2]: Duplicate value: \"a\""]
         ),
         (
-            "{type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [n], items: {type: object, required: [n], properties: {n: {type: string}, x: {type: integer}}}}",
-            "[{n: a, x: 1}, {n: a, x: 2}]", ["v[1]: Duplicate value: {\"n\":\"a\"}"]
+            "{type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [k], items: {type: object, required: [k], properties: {k: {type: string}, x: {type: integer}}}}",
+            "[{k: a, x: 1}, {k: a, x: 2}]", ["v[1]: Duplicate value: {\"k\":\"a\"}"]
         ),
         (
             "{type: object, x-kubernetes-embedded-resource: true, x-kubernetes-preserve-unknown-fields: true}",
@@ -235,14 +235,14 @@ import Testing
         arguments: [
             (".spec.replicas", ["3"]), (".status.conditions[?(@.type==\"Ready\")].status", ["\"True\""]),
             (".spec.list[0]", ["\"a\""]), (".spec.list[-1]", ["\"c\""]), (".spec.list[0:2]", ["\"a\"", "\"b\""]),
-            (".spec.list[*]", ["\"a\"", "\"b\"", "\"c\""]), (".metadata.labels.app\\.io/x", ["\"y\""]),
-            (".metadata.labels['app.io/x']", ["\"y\""]), (".spec.none", []), ("..status", []),
+            (".spec.list[*]", ["\"a\"", "\"b\"", "\"c\""]), (".metadata.labels.app\\.io/x", ["\"z\""]),
+            (".metadata.labels['app.io/x']", ["\"z\""]), (".spec.none", []), ("..status", []),
             (".status.conditions[?(@.n>1)].type", ["\"Other\""]),
         ] as [(String, [String])])
     func values(_ path: String, _ expected: [String]) throws {
         let object = try Manifest.value(
             """
-            {metadata: {labels: {app.io/x: y}}, spec: {replicas: 3, list: [a, b, c]},
+            {metadata: {labels: {app.io/x: z}}, spec: {replicas: 3, list: [a, b, c]},
              status: {conditions: [{type: Ready, status: 'True', n: 1}, {type: Other, status: 'False', n: 2}]}}
             """)
         let found = try #require(ColumnPath(path)).values(in: object).map(\.description)
