@@ -207,7 +207,7 @@ let package = Package(
             "ImagesTests",
             ["Images", "JSON", "Linux", "OCI", "CArchive", "SQLite", .nioCore, .nioPosix, .nioHTTP1, .logging, .crypto]),
         tests("ContainerEngineTests", ["ContainerEngine", "ContainerRuntime", "JSON", "Linux", "OCI", .logging]),
-        tests("ResourcesTests", ["JSON", "Resources", "YAML"]),
+        tests("ResourcesTests", ["JSON", "Linux", "Resources", "YAML"]),
         tests("ResourceStoreTests", ["JSON", "ResourceStore", "Resources", "SQLite", "Linux"]),
         tests("WorkloadsTests", ["JSON", "ResourceStore", "Resources", "Workloads", .logging, .serviceLifecycle]),
         tests(

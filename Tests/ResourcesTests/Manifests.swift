@@ -55,6 +55,12 @@ enum Manifest {
     ) throws -> (resource: Resource, warnings: [String]) {
         var value = try value(yaml)
         change(&value)
+        return try admit(value, validation)
+    }
+
+    static func admit(
+        _ value: JSONValue, _ validation: FieldValidation = .strict
+    ) throws -> (resource: Resource, warnings: [String]) {
         let type = try #require(
             ResourceType.of(
                 apiVersion: value["apiVersion"]?.stringValue ?? "", kind: value["kind"]?.stringValue ?? ""))

@@ -55,31 +55,15 @@ extension DeploymentStrategy {
         }
         guard type == "RollingUpdate", let rollingUpdate else { return }
         let here = "\(field).rollingUpdate"
-        Self.validate(rollingUpdate.maxUnavailable, "\(here).maxUnavailable", into: &errors)
-        Self.validate(rollingUpdate.maxSurge, "\(here).maxSurge", into: &errors)
+        errors.intOrPercent("\(here).maxUnavailable", rollingUpdate.maxUnavailable)
+        errors.intOrPercent("\(here).maxSurge", rollingUpdate.maxSurge)
         if Self.isZero(rollingUpdate.maxUnavailable), Self.isZero(rollingUpdate.maxSurge) {
             errors.invalid("\(here).maxUnavailable", 0, "may not be 0 when `maxSurge` is 0")
         }
-        if let percentage = rollingUpdate.maxUnavailable?.percentage, percentage > 100 {
-            errors.invalid("\(here).maxUnavailable", "\(percentage)%", "must not be greater than 100%")
-        }
+        errors.notBeyondWhole("\(here).maxUnavailable", rollingUpdate.maxUnavailable)
     }
 
     private static func isZero(_ value: IntOrString?) -> Bool {
         value?.scaled(total: 100, roundUp: true) == 0
-    }
-
-    private static func validate(_ value: IntOrString?, _ field: String, into errors: inout FieldErrors) {
-        switch value {
-        case .int(let number)?: errors.notNegative(field, number)
-        case .string(let text)?:
-            if value?.percentage == nil {
-                errors.invalid(
-                    field, text,
-                    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
-                )
-            }
-        case nil: break
-        }
     }
 }

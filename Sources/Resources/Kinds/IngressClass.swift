@@ -34,10 +34,22 @@ extension Kind {
             .age,
         ],
         rules: { ingressClass, errors in
-            if ingressClass.text("spec", "controller").isEmpty { errors.required("spec.controller") }
+            errors.domainPrefixedPath("spec.controller", ingressClass.text("spec", "controller"))
         },
         updateRules: { new, old, errors in
             let value = new[path: "spec", "controller"]
             errors.notChanged("spec.controller", value == old[path: "spec", "controller"], value ?? .null)
         })
+}
+
+extension FieldErrors {
+    /// As `acme.io/foo`.
+    fileprivate mutating func domainPrefixedPath(_ field: String, _ text: String) {
+        guard !text.isEmpty else { return required(field) }
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
+            return invalid(field, text, "must be a domain-prefixed path (such as \"acme.io/foo\")")
+        }
+        if let fault = NameRules.subdomain(parts[0]) { invalid(field, parts[0], fault) }
+    }
 }

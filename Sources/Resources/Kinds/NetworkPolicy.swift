@@ -56,5 +56,29 @@ extension Kind {
             for (index, type) in policy.list("spec", "policyTypes").compactMap(\.stringValue).enumerated() {
                 errors.oneOf("spec.policyTypes[\(index)]", type, ["Egress", "Ingress"])
             }
+            for direction in ["ingress", "egress"] {
+                for (index, rule) in policy.list("spec", direction).enumerated() {
+                    for (number, port) in rule.list("ports").enumerated() {
+                        checkPort("spec.\(direction)[\(index)].ports[\(number)]", port, into: &errors)
+                    }
+                }
+            }
         })
+}
+
+private func checkPort(_ field: String, _ port: JSONValue, into errors: inout FieldErrors) {
+    let last = port["endPort"]?.intValue
+    guard let first = port["port"]?.intValue else {
+        let isNamed = port["port"]?.stringValue != nil
+        if let last {
+            errors.invalid(
+                "\(field).endPort", last,
+                "may not be specified when `port` is \(isNamed ? "non-numeric" : "not specified")")
+        }
+        return
+    }
+    errors.port("\(field).port", first)
+    guard let last else { return }
+    if last < first { errors.invalid("\(field).endPort", first, "must be greater than or equal to `port`") }
+    errors.port("\(field).endPort", last)
 }

@@ -40,7 +40,9 @@ extension Kind {
                     "spec", budget["spec"] ?? [:], "minAvailable and maxUnavailable cannot be both set")
             }
             for field in ["minAvailable", "maxUnavailable"] {
-                errors.notNegative("spec.\(field)", budget[path: "spec", field]?.intValue)
+                let value = try? budget[path: "spec", field]?.decode(as: IntOrString.self)
+                errors.intOrPercent("spec.\(field)", value)
+                errors.notBeyondWhole("spec.\(field)", value)
             }
             if let selector = try? budget[path: "spec", "selector"]?.decode(as: LabelSelector.self) {
                 selector.validate("spec.selector", into: &errors)
