@@ -3,7 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${FUZZ_SECONDS:-60}
-export WHERRY_FUZZ=1
+# libFuzzer is to see a trap first, and keep the input that led to it.
+export WHERRY_FUZZ=1 SWIFT_BACKTRACE=enable=no
 # A scratch path apart: everything is built with the sanitizer's counters.
 swift build --scratch-path build/fuzz -Xswiftc -sanitize=fuzzer -Xswiftc -parse-as-library --product fuzz
 for corpus in Tests/Fuzz/corpus/*/; do

@@ -26,6 +26,8 @@ private func parse(_ bytes: [UInt8]) {
     case "chunked": readContents(bytes)
     case "spdy": readSPDY(bytes)
     case "websocket": readWebSocket(bytes)
+    case "patch": applyPatch(bytes)
+    case "selector": readSelectors(bytes)
     default: fatalError("FUZZ_TARGET \(target) is not known")
     }
 }
