@@ -297,7 +297,6 @@ void wherry_copy_extended_attributes(int from, int to) {
         if (size >= 0) (void)fsetxattr(to, name, value, (size_t)size, 0);
     }
 }
-int wherry_remove_extended_attribute(int fd, const char *name) { return fremovexattr(fd, name); }
 int64_t wherry_filesystem_type(int fd) {
     struct statfs info;
     if (fstatfs(fd, &info) != 0) return -1;

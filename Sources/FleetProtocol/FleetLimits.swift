@@ -18,6 +18,6 @@ public enum FleetLimits {
     public static let packet = 160 << 10
     /// Nesting of heads and control envelopes.
     public static let controlDepth = 8
-    /// Nesting where Kubernetes objects are carried: a probe in a Deployment alone is eleven levels deep.
-    public static let objectDepth = 40
+    /// Nesting where Kubernetes objects are carried: what the API takes, and the envelope.
+    public static let objectDepth = 68
 }

@@ -115,6 +115,17 @@ extension JSONValue {
     }
 }
 
+extension JSONValue {
+    /// Whether there are at most so many arrays and objects within each other.
+    public func nests(within levels: Int) -> Bool {
+        switch self {
+        case .array(let elements): levels > 0 && elements.allSatisfy { $0.nests(within: levels - 1) }
+        case .object(let members): levels > 0 && members.values.allSatisfy { $0.nests(within: levels - 1) }
+        default: true
+        }
+    }
+}
+
 extension JSONValue: ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
     ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {

@@ -41,7 +41,8 @@ extension StoreTransaction {
         let phase = resource.value[path: "status", "phase"]?.stringValue
         if phase == "Succeeded" || phase == "Failed" { return 0 }
         let own = resource.value[path: "spec", "terminationGracePeriodSeconds"]?.intValue
-        return max(0, options.gracePeriodSeconds ?? own ?? 30)
+        // The numbers are a user's: a date past the year 9999 is one that clients cannot read.
+        return min(max(0, options.gracePeriodSeconds ?? own ?? 30), Int(Int32.max))
     }
 
     private func applyPropagation(_ propagation: DeleteOptions.Propagation?, to resource: inout Resource) {

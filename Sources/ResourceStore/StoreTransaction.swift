@@ -145,6 +145,7 @@ public final class StoreTransaction {
             state.events.put(new, at: state.environment.uptime())
         } else {
             let stored = new.value.serialized()
+            try checkReadable(new, stored, was: previous)
             text = stored
             if let row, let previous {
                 try table.update(row, new, was: previous, version: version, text: stored)
@@ -160,6 +161,25 @@ public final class StoreTransaction {
                 stored: text))
         return new
     }
+
+    /// An object that could not be read again could not even be deleted. Owners of fields repeat an object's members, deeper than
+    /// they are.
+    private func checkReadable(_ resource: Resource, _ text: [UInt8], was old: Resource?) throws {
+        if text.count > Self.longestObject, text.count > (old?.value.serialized().count ?? 0) + Self.additions {
+            throw StatusError.tooLarge(limit: Self.longestObject)
+        }
+        guard resource.value.nests(within: JSONLimits.default.maxDepth) else {
+            throw StatusError(
+                code: 413, reason: .requestEntityTooLarge,
+                message: "Request entity too large: \(resource.key) is nested too deeply; its owners of fields "
+                    + "included, at most \(JSONLimits.default.maxDepth) levels are kept")
+        }
+    }
+
+    /// Twice a request's longest body: owners of fields take room.
+    private static let longestObject = 6 << 20
+    /// What a long object of an older program may take on, so that it can be marked and deleted.
+    private static let additions = 64 << 10
 
     /// Removes the object; the returned last state carries the version of the deletion.
     func remove(_ resource: Resource, row: Int64?) throws -> Resource {

@@ -4,14 +4,10 @@ import HTTPTypes
 import Hummingbird
 import JSON
 import Linux
-import Resources
 
 /// What `wherry bundle` asks the agent for. Only the local socket: a path of the device is nothing to name from elsewhere.
 struct BundleRoutes {
     let installer: BundleInstaller
-    /// Why nothing may be installed now.
-    let refusal: StatusError?
-
     func register(on router: Router<ServingContext>) {
         router.get("wherry/v1/bundles") { [installer] _, _ in
             let installed = try await installer.installed().map { bundle -> JSONValue in
@@ -22,8 +18,7 @@ struct BundleRoutes {
             }
             return Response.json(["bundles": .array(installed)])
         }
-        router.post("wherry/v1/bundles/install") { [installer, refusal] request, context in
-            if let refusal { return Response.failure(503, reason: "ServiceUnavailable", message: refusal.message) }
+        router.post("wherry/v1/bundles/install") { [installer] request, context in
             guard context.listener == .unixSocket else {
                 return Response.failure(
                     403, reason: "Forbidden",

@@ -5,11 +5,12 @@ import Linux
 final class DaemonDirectories: Sendable {
     /// The layout of the data directory. A directory of a newer layout is refused, never converted down.
     static let layoutVersion = 1
+    static let lockName = "lock"
 
     let data: String
     let run: String
     /// Set when the data directory's file system is read-only, and what is written there stands in memory.
-    let readOnlyData = ReadOnlyData.current
+    let readOnlyData: ReadOnlyData?
     private let lock: Int32
 
     var socket: String { "\(run)/wherry.sock" }
@@ -25,19 +26,14 @@ final class DaemonDirectories: Sendable {
             throw CommandError(
                 "cannot make the \(role)'s directories \(data) and \(run): \(error); check --data-dir and --run-dir")
         }
-        if readOnlyData == nil, role == "agent" { try Self.coverIfReadOnly(data, run: run) }
+        // A hub is what devices trust to forget nothing: it does not go on in memory.
+        readOnlyData = role == "agent" ? try ReadOnlyData.cover(data, run: run) : nil
         lock = try Self.lock(data)
         try Self.checkLayout(data, role: role)
     }
 
     deinit {
         Linux.close(lock)
-    }
-
-    /// A hub is what devices trust to forget nothing: it does not go on in memory.
-    private static func coverIfReadOnly(_ data: String, run: String) throws {
-        if ReadOnlyData.isReadOnly(data) { try ReadOnlyData.cover(data, run: run) }
-        try ReadOnlyData.forget(run: run)
     }
 
     static func absolute(_ path: String) throws -> String {
@@ -47,8 +43,8 @@ final class DaemonDirectories: Sendable {
         return String(cString: current) + "/" + path
     }
 
-    private static func lock(_ data: String) throws -> Int32 {
-        let path = "\(data)/lock"
+    static func lock(_ data: String) throws -> Int32 {
+        let path = "\(data)/\(lockName)"
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw CommandError("cannot open \(path): \(Errno.last)") }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {

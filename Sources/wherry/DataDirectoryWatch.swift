@@ -1,5 +1,6 @@
 import Linux
 import Logging
+import NIOPosix
 import ServiceLifecycle
 import Synchronization
 
@@ -22,7 +23,10 @@ final class DataDirectoryWatch: Service {
 
     func run() async throws {
         try? await cancelWhenGracefulShutdown {
-            while !self.isOver { try await self.clock.sleep(for: Self.period, tolerance: .seconds(10)) }
+            repeat {
+                try await self.clock.sleep(for: Self.period, tolerance: .seconds(10))
+                // A dying disk may take its time.
+            } while try await !NIOThreadPool.singleton.runIfActive { self.isOver }
             self.changed.withLock { $0 = true }
             self.logger.critical("the data directory changed between writable and read-only: starting again")
         }
@@ -30,10 +34,12 @@ final class DataDirectoryWatch: Service {
 
     private var isOver: Bool { readOnlyData?.isOver ?? ReadOnlyData.isReadOnly(path) }
 
-    /// Starts the program again when the directory changed; after everything has been closed.
+    /// Starts the program again, as the same process, when the directory changed; after everything has been closed.
     func startAgainIfChanged() throws {
         guard changed.withLock({ $0 }) else { return }
-        if let readOnlyData { try readOnlyData.uncover() }
-        try ReadOnlyData.startAgain()
+        var arguments: [UnsafeMutablePointer<CChar>?] = Program.arguments.map { strdup($0) } + [nil]
+        let path = Program.path.map { $0.hasPrefix("/") && access($0, X_OK) == 0 ? $0 : "/proc/self/exe" }
+        execv(path ?? "/proc/self/exe", &arguments)
+        throw SystemError(call: "execv", errno: .last, subject: Program.path ?? "wherry")
     }
 }

@@ -91,7 +91,6 @@ void wherry_copy_extended_attributes(int from, int to);
 int wherry_mknodat(int directory, const char *_Nonnull name, mode_t mode, unsigned major, unsigned minor);
 unsigned wherry_major(uint64_t device);
 unsigned wherry_minor(uint64_t device);
-int wherry_remove_extended_attribute(int fd, const char *_Nonnull name);
 /// The file system's magic number, or -1.
 int64_t wherry_filesystem_type(int fd);
 /// The mount's ST_* flags, or -1.

@@ -41,7 +41,7 @@ extension KubernetesRoutes {
                 where [.conflict, .alreadyExists].contains(error.reason) && attempt < Self.patchAttempts
             {
                 // What the client itself demands stays a conflict; the object we read may be stale.
-                let isFirm = ["resourceVersion", "uid"].contains { stated[path: "metadata", $0] != nil }
+                let isFirm = stated[path: "metadata", "resourceVersion"] != nil
                 guard !isFirm, error.details?.causes.isEmpty != false else { throw error }
             }
         }

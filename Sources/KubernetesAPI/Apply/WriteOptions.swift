@@ -32,6 +32,8 @@ enum WriteOptions: String {
         }
         if name.utf8.count > Self.nameBytes {
             add("FieldValueTooLong", "Too long: may not be more than \(Self.nameBytes) bytes")
+            // Each character of it could be another fault.
+            throw refusal(causes)
         }
         var position = 0
         for scalar in name.unicodeScalars {

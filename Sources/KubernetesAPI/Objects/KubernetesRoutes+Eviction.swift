@@ -64,7 +64,8 @@ enum DisruptionBudget {
             }
             if let above = try controller(of: owner, transaction) { owner = above }
             guard counted.insert(owner.uid).inserted else { continue }
-            count += owner.value[path: "spec", "replicas"]?.intValue ?? 1
+            let replicas = Scale.stated(by: owner.value, of: owner.type)[path: "spec", "replicas"]?.intValue ?? 1
+            count += min(max(0, replicas), Int(Int32.max))
         }
         return count
     }

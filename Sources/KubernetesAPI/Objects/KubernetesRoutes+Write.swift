@@ -139,21 +139,32 @@ private struct ObjectWrite {
 }
 
 extension Response {
-    /// Adds `Warning` headers, which kubectl prints.
+    /// As kube-apiserver: clients take only so many headers, and so long ones.
+    private static let (longestWarning, allWarnings) = (256, 4096)
+
+    /// Adds `Warning` headers, which kubectl prints; each text once, and cut where they become too long.
     func with(warnings: [String]) -> Response {
         guard !warnings.isEmpty, let name = HTTPField.Name("Warning") else { return self }
         var response = self
-        for warning in warnings {
-            let quoted = warning.map { character -> String in
-                switch character {
-                case "\"": "\\\""
-                case "\\": "\\\\"
-                case "\n", "\r": " "
-                default: String(character)
-                }
-            }.joined()
-            response.headers.append(HTTPField(name: name, value: "299 - \"\(quoted)\""))
+        var (seen, room) = (Set<String>(), Self.allWarnings)
+        let isMuch = warnings.reduce(0) { $0 + $1.utf8.count } > Self.allWarnings
+        for warning in warnings where seen.insert(warning).inserted {
+            let text = isMuch ? String(warning.prefix(Self.longestWarning)) : warning
+            room -= text.utf8.count
+            guard room >= 0 else { break }
+            response.headers.append(HTTPField(name: name, value: "299 - \"\(Self.quoted(text))\""))
         }
         return response
+    }
+
+    private static func quoted(_ text: String) -> String {
+        text.map { character -> String in
+            switch character {
+            case "\"": "\\\""
+            case "\\": "\\\\"
+            case "\n", "\r": " "
+            default: String(character)
+            }
+        }.joined()
     }
 }

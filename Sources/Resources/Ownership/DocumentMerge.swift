@@ -34,11 +34,18 @@ enum DocumentMerge {
         let wanted = Set(stated.compactMap(\.step))
         let values = Dictionary(present.compactMap { item in item.step.map { ($0, item.value) } }) { first, _ in first }
         let element = schema.element
+        // For each stated element: itself, or the first one after it, that is there already.
+        var following = [String?](repeating: nil, count: stated.count)
+        var upcoming: String?
+        for index in stated.indices.reversed() {
+            if let step = stated[index].step, values[step] != nil { upcoming = step }
+            following[index] = upcoming
+        }
         var result: [JSONValue] = []
         var done: Set<String> = []
         var rest = present[...]
         for (index, item) in stated.enumerated() {
-            let next = stated[index...].first { $0.step.map { values[$0] != nil } ?? false }?.step
+            let next = following[index]
             while let first = rest.first {
                 if let known = first.step, wanted.contains(known) {
                     guard done.contains(known) || known != next else { break }

@@ -4,6 +4,10 @@ import JSON
 struct FieldCollector {
     /// In the words of kube-apiserver, each with its path.
     private(set) var faults: [String] = []
+    /// No client reads more.
+    private static let mostFaults = 50
+    /// Where it is, in steps: a path is put together for a fault only.
+    private var place: [String] = []
 
     /// The fields of a document that fits its type.
     static func fields(of value: JSONValue, _ schema: any OwnershipSchema) -> FieldSet {
@@ -11,49 +15,52 @@ struct FieldCollector {
         return collector.collect(value, schema)
     }
 
-    mutating func collect(_ value: JSONValue, _ schema: any OwnershipSchema, _ path: String = "") -> FieldSet {
+    mutating func collect(_ value: JSONValue, _ schema: any OwnershipSchema) -> FieldSet {
         var set = FieldSet()
         switch schema.division(of: value) {
         case .scalar(let scalar):
-            if let fault = Self.fault(value, scalar) { note(path, fault) }
+            if let fault = Self.fault(value, scalar) { note(fault) }
             set.isMember = true
         case .members:
-            if let members = members(value, path) { collect(members, schema, path, &set) }
+            if let members = members(value) { collect(members, schema, &set) }
         case .elements, .values:
-            if let elements = elements(value, path) { collect(elements, schema, path, &set) }
+            if let elements = elements(value) { collect(elements, schema, &set) }
         case .whole, .byValue:
-            check(value, schema, path)
+            check(value, schema)
             set.isMember = true
         }
         return set
     }
 
     private mutating func collect(
-        _ members: [String: JSONValue], _ schema: any OwnershipSchema, _ path: String, _ set: inout FieldSet
+        _ members: [String: JSONValue], _ schema: any OwnershipSchema, _ set: inout FieldSet
     ) {
         for (name, child) in members.sorted(by: { $0.key < $1.key }) {
-            let place = "\(path).\(name)"
+            place.append(".\(name)")
+            defer { place.removeLast() }
             guard let member = schema.member(name) else {
-                note(place, "field not declared in schema")
+                note("field not declared in schema")
                 continue
             }
-            var fields = collect(child, member.schema, place)
+            var fields = collect(child, member.schema)
             if child.isNull || child.objectValue?.isEmpty == true || !member.isDeclared { fields.isMember = true }
             set[FieldStep.field(name)] = fields
         }
     }
 
     private mutating func collect(
-        _ elements: [JSONValue], _ schema: any OwnershipSchema, _ path: String, _ set: inout FieldSet
+        _ elements: [JSONValue], _ schema: any OwnershipSchema, _ set: inout FieldSet
     ) {
         let element = schema.element
         for (index, value) in elements.enumerated() {
             switch FieldStep.element(value, of: schema) {
             case .failure(let fault):
-                note(path, "element \(index): \(fault.message)")
+                note("element \(index): \(fault.message)")
             case .success(let step):
-                if set.children[step] != nil { note(path, "duplicate entries for key \(FieldStep.text(step))") }
-                var fields = collect(value, element, path + FieldStep.text(step))
+                if set.children[step] != nil { note("duplicate entries for key \(FieldStep.text(step))") }
+                place.append(FieldStep.text(step))
+                var fields = collect(value, element)
+                place.removeLast()
                 fields.isMember = true
                 set[step] = fields
             }
@@ -61,39 +68,44 @@ struct FieldCollector {
     }
 
     /// Looks for faults inside of what has one owner.
-    private mutating func check(_ value: JSONValue, _ schema: any OwnershipSchema, _ path: String) {
+    private mutating func check(_ value: JSONValue, _ schema: any OwnershipSchema) {
         switch value {
         case .object(let members):
             for (name, child) in members.sorted(by: { $0.key < $1.key }) {
-                let place = "\(path).\(name)"
+                place.append(".\(name)")
+                defer { place.removeLast() }
                 if let member = schema.member(name) {
-                    _ = collect(child, member.schema, place)
+                    _ = collect(child, member.schema)
                 } else if schema is ShapeOwnership, case .object? = (schema as? ShapeOwnership)?.node {
-                    note(place, "field not declared in schema")
+                    note("field not declared in schema")
                 }
             }
         case .array(let elements):
             let element = schema.element
             for (index, child) in elements.enumerated() where !child.isNull {
-                _ = collect(child, element, "\(path)[\(index)]")
+                place.append("[\(index)]")
+                _ = collect(child, element)
+                place.removeLast()
             }
         default: break
         }
     }
 
-    private mutating func note(_ path: String, _ fault: String) {
+    private mutating func note(_ fault: @autoclosure () -> String) {
+        guard faults.count < Self.mostFaults else { return }
+        let (path, fault) = (place.joined(), fault())
         faults.append(path.isEmpty ? fault : "\(path): \(fault)")
     }
 
-    private mutating func members(_ value: JSONValue, _ path: String) -> [String: JSONValue]? {
+    private mutating func members(_ value: JSONValue) -> [String: JSONValue]? {
         if let members = value.objectValue { return members }
-        if !value.isNull { note(path, "expected map, got &{\(Self.goText(value))}") }
+        if !value.isNull { note("expected map, got &{\(Self.goText(value))}") }
         return nil
     }
 
-    private mutating func elements(_ value: JSONValue, _ path: String) -> [JSONValue]? {
+    private mutating func elements(_ value: JSONValue) -> [JSONValue]? {
         if let elements = value.arrayValue { return elements }
-        if !value.isNull { note(path, "expected list, got &{\(Self.goText(value))}") }
+        if !value.isNull { note("expected list, got &{\(Self.goText(value))}") }
         return nil
     }
 

@@ -61,7 +61,8 @@ enum JSONPatch {
         case "move":
             let from = try source()
             guard !path.isInside(from) else { throw fault(place, "a value cannot be moved into itself") }
-            try path.add(try from.remove(from: &document, place), to: &document, place)
+            let isDeeper = path.tokens.count > from.tokens.count
+            try path.add(try from.remove(from: &document, place), to: &document, place, mayNest: isDeeper)
         case "copy":
             let moved = try source().read(document, place)
             copied += moved.serialized().count
@@ -136,8 +137,11 @@ private struct Pointer: CustomStringConvertible {
         return value
     }
 
-    func add(_ value: JSONValue, to document: inout JSONValue, _ place: String) throws(StatusError) {
-        guard value.nests(within: JSONPatch.maxDepth - tokens.count) else {
+    /// - Parameter mayNest: whether the document could become deeper than it may be.
+    func add(
+        _ value: JSONValue, to document: inout JSONValue, _ place: String, mayNest: Bool = true
+    ) throws(StatusError) {
+        guard !mayNest || value.nests(within: JSONPatch.maxDepth - tokens.count) else {
             throw JSONPatch.fault(place, "nested deeper than \(JSONPatch.maxDepth) levels")
         }
         try change(&document, tokens[...], place) { (parent, token) throws(StatusError) in
@@ -206,15 +210,4 @@ private struct Pointer: CustomStringConvertible {
     }
 
     private func missing(_ place: String) -> StatusError { JSONPatch.fault(place, "there is nothing at this path") }
-}
-
-extension JSONValue {
-    /// Whether there are at most so many arrays and objects within each other.
-    fileprivate func nests(within levels: Int) -> Bool {
-        switch self {
-        case .array(let elements): levels > 0 && elements.allSatisfy { $0.nests(within: levels - 1) }
-        case .object(let members): levels > 0 && members.values.allSatisfy { $0.nests(within: levels - 1) }
-        default: true
-        }
-    }
 }

@@ -95,8 +95,10 @@ enum StrategicMergePatch {
         let isPrimitive = keys.isEmpty || (patch + target).allSatisfy { $0.objectValue == nil } && !patch.isEmpty
         var result = target
         if isPrimitive {
-            result.removeAll { (deleted ?? []).contains($0) }
-            for element in patch where !result.contains(element) { result.append(element) }
+            let gone = Set(deleted ?? [])
+            result.removeAll { gone.contains($0) }
+            var present = Set(result)
+            for element in patch where present.insert(element).inserted { result.append(element) }
             return ordered(result, server: target, by: order ?? patch) { $0 }
         }
         let key = keys[0]
@@ -104,26 +106,32 @@ enum StrategicMergePatch {
             return patch.filter { $0[patchKey] != "replace" }.map(withoutDirectives)
         }
         let element: SchemaNode = if case .array(let element) = node { element } else { .any }
+        var places: [JSONValue: [Int]] = [:]
+        for (index, element) in result.enumerated() { places[element[key] ?? .null, default: []].append(index) }
+        var gone: Set<Int> = []
         for change in patch {
             guard case .object(let members) = change, let id = members[key] else {
                 throw .badRequest("map: \(change) does not contain declared merge key: \(key)")
             }
             if members[patchKey] == "delete" {
-                result.removeAll { $0[key] == id }
-            } else if let index = match(members, in: result, keys: keys) {
+                gone.formUnion(places.removeValue(forKey: id) ?? [])
+            } else if let index = match(members, among: places[id] ?? [], of: result, keys: keys) {
                 let merged = try merge(members, into: result[index].objectValue ?? [:], node: element)
                 result[index] = .object(merged ?? [:])
             } else {
+                places[id, default: []].append(result.count)
                 result.append(withoutDirectives(change))
             }
         }
+        result = result.enumerated().filter { !gone.contains($0.offset) }.map(\.element)
         return ordered(result, server: target, by: (order ?? patch).map { $0[key] ?? .null }) { $0[key] ?? .null }
     }
 
     /// The element with the same merge key; of several the one that also agrees in the further keys.
-    private static func match(_ change: [String: JSONValue], in list: [JSONValue], keys: [String]) -> Int? {
-        let candidates = list.indices.filter { list[$0][keys[0]] == change[keys[0]] }
-        return candidates.first { index in
+    private static func match(
+        _ change: [String: JSONValue], among candidates: [Int], of list: [JSONValue], keys: [String]
+    ) -> Int? {
+        candidates.first { index in
             keys.dropFirst().allSatisfy { change[$0] == nil || change[$0] == list[index][$0] }
         } ?? candidates.first
     }

@@ -118,12 +118,13 @@ struct AgentCommand: AsyncParsableCommand {
             store: store, access: access, readLogs: readLogs, streams: PodStreams(node), usage: UsageReader(node),
             version: version, admitWrite: refusal.map(Self.refuseWrites), logger: logger
         ).register(on: router)
-        BundleRoutes(installer: bundles, refusal: refusal).register(on: router)
+        BundleRoutes(installer: bundles).register(on: router)
+        let gate = AccessGate(access.authorizer, audit: audit)
         let server = HTTPServer(
             unixSocket: directories.socket, claim: claim,
             tls: listener, router: router,
             authenticator: identity.authenticator(access.tokens, logger: logger),
-            gate: AccessGate(access.authorizer, audit: audit),
+            gate: refusal.map { ReadOnlyGate(next: gate, refusal: $0) as any RequestGate } ?? gate,
             onListening: { address.opened($0, remembering: identity) }, observe: { metrics.observe($0) },
             logger: logger)
 
@@ -146,6 +147,7 @@ struct AgentCommand: AsyncParsableCommand {
         try await Daemon.run(services + inbound, endedBy: onExit == .keep ? watch : nil, logger: logger)
         await store.close()
         await images.close()
+        directories.readOnlyData?.uncover()
         try watch.startAgainIfChanged()
         withExtendedLifetime(directories) {}
     }
