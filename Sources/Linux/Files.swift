@@ -1,3 +1,5 @@
+import CLinux
+
 /// Whole files and directories, durable where asked.
 public enum Files {
     /// The file's content. A file longer than `limit` fails with EFBIG.
@@ -77,6 +79,11 @@ public enum Files {
     public static func isDirectory(_ path: String) -> Bool {
         var info = stat()
         return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// Whether something is mounted on a directory.
+    public static func isMountPoint(_ path: String) -> Bool {
+        wherry_mount_id(AT_FDCWD, path, 0) != wherry_mount_id(AT_FDCWD, path + "/..", 0)
     }
 
     /// The names in a directory, sorted, without `.` and `..`.

@@ -7,9 +7,12 @@ final class DaemonDirectories: Sendable {
     static let layoutVersion = 1
     static let lockName = "lock"
 
+    /// The data directory, or what lies over it while its file system is read-only.
     let data: String
     let run: String
-    /// Set when the data directory's file system is read-only, and what is written there stands in memory.
+    /// The data directory itself.
+    let disk: String
+    /// Set when the disk is read-only, and what is written stands in memory.
     let readOnlyData: ReadOnlyData?
     private let lock: Int32
 
@@ -17,17 +20,18 @@ final class DaemonDirectories: Sendable {
 
     /// - Parameter role: "agent" or "hub"; a data directory belongs to one of them.
     init(_ options: DirectoryOptions, role: String) throws {
-        data = try Self.absolute(options.data)
+        disk = try Self.absolute(options.data)
         run = try Self.absolute(options.run)
         do {
-            try Files.makeDirectories(data, mode: 0o700)
+            try Files.makeDirectories(disk, mode: 0o700)
             try Files.makeDirectories(run, mode: 0o700)
         } catch {
             throw CommandError(
-                "cannot make the \(role)'s directories \(data) and \(run): \(error); check --data-dir and --run-dir")
+                "cannot make the \(role)'s directories \(disk) and \(run): \(error); check --data-dir and --run-dir")
         }
         // A hub is what devices trust to forget nothing: it does not go on in memory.
-        readOnlyData = role == "agent" ? try ReadOnlyData.cover(data, run: run) : nil
+        readOnlyData = role == "agent" ? try ReadOnlyData.cover(disk, run: run) : nil
+        data = readOnlyData?.data ?? disk
         lock = try Self.lock(data)
         try Self.checkLayout(data, role: role)
     }

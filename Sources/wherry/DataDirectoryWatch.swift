@@ -15,7 +15,7 @@ final class DataDirectoryWatch: Service {
     private let changed = Mutex(false)
 
     init(_ directories: DaemonDirectories, clock: any Clock<Duration>, logger: Logger) {
-        path = directories.data
+        path = directories.disk
         readOnlyData = directories.readOnlyData
         self.clock = clock
         self.logger = logger

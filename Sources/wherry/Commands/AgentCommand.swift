@@ -63,7 +63,7 @@ struct AgentCommand: AsyncParsableCommand {
         if isReadOnly {
             logger.critical(
                 "the data directory's file system is read-only: going on in memory; changes and the hub are refused",
-                metadata: ["path": "\(directories.data)"])
+                metadata: ["path": "\(directories.disk)"])
         }
         let access = try AccessControl(store: store, directory: "\(directories.data)/tls")
         let recorder = EventRecorder(store: store, component: "wherry", host: name)
@@ -101,7 +101,7 @@ struct AgentCommand: AsyncParsableCommand {
                 store: store, recorder: recorder, node: ResourceKey(type: .node, namespace: nil, name: name),
                 pins: { try await Agent.pinnedImages(store: store, engine: engine) }))
 
-        let refusal = isReadOnly ? Self.refusal(directories.data) : nil
+        let refusal = isReadOnly ? Self.refusal(directories.disk) : nil
         let metrics = DaemonMetrics(store: store, isDataReadOnly: isReadOnly)
         metrics.collect(from: images)
         let router = Router(context: ServingContext.self)
@@ -147,7 +147,6 @@ struct AgentCommand: AsyncParsableCommand {
         try await Daemon.run(services + inbound, endedBy: onExit == .keep ? watch : nil, logger: logger)
         await store.close()
         await images.close()
-        directories.readOnlyData?.uncover()
         try watch.startAgainIfChanged()
         withExtendedLifetime(directories) {}
     }
