@@ -50,6 +50,16 @@ struct OwnershipTests {
         ) { first, _ in first }
     }
 
+    @Test("an apply to long lists takes time by their length", .timeLimit(.minutes(1)))
+    func longLists() throws {
+        func finalizers(_ domain: String, _ count: Int) -> JSONValue {
+            Self.pod([:], metadata: ["finalizers": .array((0..<count).map { .string("\(domain)/n\($0)") })])
+        }
+        let live = try Self.apply("one", finalizers("z.example", 1))
+        let result = try Self.apply("two", finalizers("a.example", 60_000), to: live)
+        #expect(result.finalizers.count == 60_001)
+    }
+
     // MARK: Apply
 
     /// One apply onto an object that others made: what comes out, or which conflicts.

@@ -17,6 +17,32 @@ import Testing
         #expect(throws: StatusError.self) { try apply(.merge, [], [:]) }
     }
 
+    @Test(.timeLimit(.minutes(1))) func strategicMergeOfLongListsTakesItsLength() throws {
+        let names = (0..<60_000).map { "n\($0)" }
+        let document: JSONValue = [
+            "metadata": ["finalizers": .array(names.map { .string("example.com/\($0)") })],
+            "spec": ["containers": [["name": "c", "env": .array(names.map { ["name": .string($0)] })]]],
+        ]
+        let patch: JSONValue = [
+            "metadata": ["finalizers": .array(names.map { .string("example.org/\($0)") })],
+            "spec": [
+                "containers": [
+                    [
+                        "name": "c",
+                        "env": .array(
+                            names.map {
+                                $0.hasSuffix("7")
+                                    ? ["name": .string($0), "$patch": "delete"] : ["name": .string("x" + $0)]
+                            }),
+                    ]
+                ]
+            ],
+        ]
+        let result = try apply(.strategicMerge, patch, document)
+        #expect(result[path: "metadata", "finalizers"]?.arrayValue?.count == 120_000)
+        #expect(result[path: "spec", "containers"]?[0]?["env"]?.arrayValue?.count == 108_000)
+    }
+
     @Test func jsonPatchFollowsTheRFC() throws {
         let document: JSONValue = ["a": [1, 2], "b": ["c": 1], "m~n/o": 1]
         let result = try apply(
