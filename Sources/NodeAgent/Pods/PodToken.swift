@@ -29,9 +29,12 @@ struct PodToken: Sendable, Hashable {
         now >= issuedAt + min(lifetime / 4 * 3, Self.day) || now < issuedAt - 30
     }
 
-    static func sources(of pod: Pod) -> Set<Source> {
-        Set((pod.spec.volumes ?? []).flatMap(\.projectedSources).compactMap { $0.tokenSource })
-    }
+    static func sources(of pod: Pod) -> Set<Source> { Set((pod.spec.volumes ?? []).flatMap(\.tokenSources)) }
+}
+
+extension Volume {
+    /// The tokens that are asked for in it.
+    var tokenSources: [PodToken.Source] { projectedSources.compactMap(\.tokenSource) }
 }
 
 extension JSONValue {

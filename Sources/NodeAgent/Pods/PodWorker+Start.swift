@@ -27,22 +27,34 @@ extension PodWorker {
 
     private func prepareVolumes() async throws {
         guard pod.spec.volumes?.isEmpty == false else { return }
-        let pod = pod
-        let volumes = context.volumes
-        let facts = await facts()
-        let configuration = try await ConfigurationSnapshot.load(for: pod, from: context.store)
-        let tokens = try await currentTokens(pod)
-        preparedVolumes = try await context.volumeLane.run {
-            try volumes.prepare(
-                pod, content: VolumePayload.Content(configuration: configuration, facts: facts, tokens: tokens))
-        }
+        let (pod, volumes) = (pod, context.volumes)
+        let next = await nextTokens(pod)
+        if let failure = next.failure { throw failure }
+        let content = try await content(pod, next.tokens)
+        preparedVolumes = try await context.volumeLane.run { try volumes.prepare(pod, content: content) }
+        tokens.wrote(next.tokens, of: pod)
     }
 
-    /// Brings the files of ConfigMap and Secret volumes up to date while the containers run.
+    /// The objects last: a token may take its time, and what is written is to be new.
+    private func content(
+        _ pod: Pod, _ tokens: [PodToken.Source: PodToken]
+    ) async throws -> VolumePayload.Content {
+        let facts = await facts()
+        let configuration = try await ConfigurationSnapshot.load(for: pod, from: context.store)
+        return VolumePayload.Content(configuration: configuration, facts: facts, tokens: tokens)
+    }
+
+    /// Brings the files of ConfigMap and Secret volumes, and tokens, up to date while the containers run.
     func refreshVolumes() async {
         guard machineIsUp, pod.spec.volumes?.isEmpty == false else { return }
+        let (pod, volumes) = (pod, context.volumes)
         do {
-            try await prepareVolumes()
+            let next = await nextTokens(pod)
+            let content = try await content(pod, next.tokens)
+            let failures = try await context.volumeLane.run { volumes.refresh(pod, content: content) }
+            tokens.wrote(next.tokens, of: pod, except: Set(failures.map(\.volume)))
+            if let failure = next.failure { throw failure }
+            if let failure = failures.first { throw failure }
         } catch {
             // What the containers see stays as it was.
             note(.warning("FailedMount", "\(error)"))

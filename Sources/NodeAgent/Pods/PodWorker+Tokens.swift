@@ -2,22 +2,15 @@ import Linux
 import Resources
 
 extension PodWorker {
-    /// The tokens that the pod's volumes hold, new where it is time.
-    /// - Throws: in the kubelet's words when one cannot be had.
-    func currentTokens(_ pod: Pod) async throws -> [PodToken.Source: PodToken] {
-        let now = WallClock.now().seconds
-        for source in PodToken.sources(of: pod) where tokens[source]?.isDue(at: now) ?? true {
-            do {
-                let text = try await context.api.issueToken(request(source, pod))
-                tokens[source] = PodToken(text: text, issuedAt: now, lifetime: source.seconds)
-            } catch {
-                throw ConfigurationError(message: "failed to fetch token: \(error)")
-            }
+    /// What the pod's volumes are to hold now; see ``PodTokens/next(for:at:issue:)``.
+    func nextTokens(_ pod: Pod) async -> PodTokens.Next {
+        let context = context
+        return await tokens.next(for: pod, at: WallClock.now().seconds) { source in
+            try await context.api.issueToken(request(source, pod))
         }
-        return tokens
     }
 
-    private func request(_ source: PodToken.Source, _ pod: Pod) -> PodTokenRequest {
+    private nonisolated func request(_ source: PodToken.Source, _ pod: Pod) -> PodTokenRequest {
         PodTokenRequest(
             pod: key, podUID: uid, account: pod.spec.serviceAccountName ?? PodIdentity.defaultAccount,
             audience: source.audience, seconds: source.seconds)
@@ -27,9 +20,9 @@ extension PodWorker {
     /// event, and may be told to a hub.
     func renewTokens(at now: Int64) async {
         let moment = context.clock.now()
-        guard moment >= renewalRestsUntil, tokens.values.contains(where: { $0.isDue(at: now) }) else { return }
+        guard moment >= renewalRestsUntil, tokens.areDue(at: now) else { return }
         await refreshVolumes()
-        if tokens.values.contains(where: { $0.isDue(at: now) }) { renewalRestsUntil = moment + .seconds(300) }
+        if tokens.areDue(at: now) { renewalRestsUntil = moment + .seconds(300) }
     }
 }
 

@@ -25,7 +25,7 @@ actor PodWorker {
 
     var sandbox: Sandbox?
     var preparedVolumes: [String: PreparedVolume] = [:]
-    var tokens: [PodToken.Source: PodToken] = [:]
+    var tokens = PodTokens()
     /// After a token that could not be had.
     var renewalRestsUntil = Duration.zero
     var resolvedImages: [String: Image] = [:]

@@ -22,7 +22,7 @@ struct PodVolumes: Sendable {
     func runPath(_ uid: String) -> String { runDirectory + "/pods/" + uid }
     func dataPath(_ uid: String) -> String { dataDirectory + "/pods/" + uid }
 
-    /// Makes every volume of the pod, or brings it up to date.
+    /// Makes every volume of the pod, or finds it; the first that cannot be had ends it.
     func prepare(_ pod: Pod, content: VolumePayload.Content) throws -> [String: PreparedVolume] {
         var prepared: [String: PreparedVolume] = [:]
         for volume in pod.spec.volumes ?? [] {
@@ -35,22 +35,46 @@ struct PodVolumes: Sendable {
         return prepared
     }
 
-    private func prepare(_ volume: Volume, _ pod: Pod, _ content: VolumePayload.Content) throws -> PreparedVolume {
-        let uid = pod.metadata.uid ?? ""
-        let group = pod.spec.securityContext?.fsGroup.flatMap { UInt32(exactly: $0) }
-        if let files = try VolumePayload.files(of: volume, pod: pod, content: content) {
-            let path = runPath(uid) + "/volumes/" + volume.name
-            let isSecret = volume.secret != nil || volume.projected != nil
-            if isSecret, try !isMemory(runDirectory) { try mountMemory(at: path, size: nil, mode: 0o755) }
-            try AtomicDirectory(path: path, group: group).write(files)
-            return PreparedVolume(path: path, isReadOnly: true)
+    /// Brings the volumes that are made from objects up to date while the containers run, each by itself: what can be written is.
+    /// The others are the containers' own by now.
+    /// - Returns: why volumes stay as they were.
+    func refresh(_ pod: Pod, content: VolumePayload.Content) -> [VolumeError] {
+        var failures: [VolumeError] = []
+        for volume in pod.spec.volumes ?? [] {
+            do { _ = try prepareFiles(volume, pod, content) } catch {
+                failures.append(VolumeError(volume: volume.name, message: "\(error)"))
+            }
         }
+        return failures
+    }
+
+    private func group(_ pod: Pod) -> UInt32? { pod.spec.securityContext?.fsGroup.flatMap { UInt32(exactly: $0) } }
+
+    /// Nil for a volume that is not made from objects.
+    private func prepareFiles(
+        _ volume: Volume, _ pod: Pod, _ content: VolumePayload.Content
+    ) throws -> PreparedVolume? {
+        guard let files = try VolumePayload.files(of: volume, pod: pod, content: content) else { return nil }
+        let path = runPath(pod.metadata.uid ?? "") + "/volumes/" + volume.name
+        let isSecret = volume.secret != nil || volume.projected != nil
+        if isSecret, try !isMemory(runDirectory) { try mountMemory(at: path, size: nil, mode: 0o755) }
+        try AtomicDirectory(path: path, group: group(pod)).write(files)
+        return PreparedVolume(path: path, isReadOnly: true)
+    }
+
+    private func prepare(_ volume: Volume, _ pod: Pod, _ content: VolumePayload.Content) throws -> PreparedVolume {
+        if let files = try prepareFiles(volume, pod, content) { return files }
+        let uid = pod.metadata.uid ?? ""
+        let group = group(pod)
         if let emptyDir = volume.emptyDir {
             let size = emptyDir.sizeLimit.map { $0.bytes }
             let inMemory = emptyDir.medium == "Memory"
             let path = (inMemory ? runPath(uid) : dataPath(uid)) + "/volumes/" + volume.name
-            if inMemory { try mountMemory(at: path, size: size, mode: 0o777) }
-            try makeWritable(path, group: group)
+            if inMemory {
+                try mountMemory(at: path, size: size, mode: group == nil ? 0o777 : 0o2777, group: group)
+            } else {
+                try makeWritable(path, group: group)
+            }
             return PreparedVolume(path: path)
         }
         if let hostPath = volume.hostPath { return PreparedVolume(path: try HostPathVolume.prepare(hostPath)) }
@@ -60,11 +84,17 @@ struct PodVolumes: Sendable {
         )
     }
 
+    /// Makes a directory that any user may write to. One that is there is its containers' own, with the mode and the owner that they
+    /// gave it.
     private func makeWritable(_ path: String, group: UInt32?) throws(SystemError) {
-        if Files.isDirectory(path) == false { try Files.makeDirectories(path) }
+        if Files.isDirectory(path) { return }
+        // Under another name until it is complete: no volume's name has dots.
+        let unfinished = path + "..new"
+        try Files.makeDirectories(unfinished)
+        if let group { try systemCall("chown", on: path) { chown(unfinished, 0, group) } }
         // The umask takes bits away from mkdir's mode.
-        try systemCall("chmod", on: path) { chmod(path, group == nil ? 0o777 : 0o2777) }
-        if let group { try systemCall("chown", on: path) { chown(path, 0, group) } }
+        try systemCall("chmod", on: path) { chmod(unfinished, group == nil ? 0o777 : 0o2777) }
+        try systemCall("rename", on: path) { rename(unfinished, path) }
     }
 
     private func isMemory(_ path: String) throws(SystemError) -> Bool {
@@ -73,11 +103,14 @@ struct PodVolumes: Sendable {
     }
 
     /// Mounts a tmpfs once: a second call finds it, after a restart of the agent, too.
-    private func mountMemory(at path: String, size: Int64?, mode: UInt32) throws(SystemError) {
+    private func mountMemory(
+        at path: String, size: Int64?, mode: UInt32, group: UInt32? = nil
+    ) throws(SystemError) {
         try Files.makeDirectories(path)
         if isMountPoint(path) { return }
         var options = "mode=0" + String(mode, radix: 8)
         if let size { options += ",size=\(size)" }
+        if let group { options += ",gid=\(group)" }
         let flags = UInt(MS_NOSUID | MS_NODEV)
         try systemCall("mount tmpfs", on: path) { mount("tmpfs", path, "tmpfs", flags, options) }
     }
