@@ -61,7 +61,7 @@ public struct AccessUpkeep: Service {
                     // A quota there is used up: the others have nothing to do with that.
                 }
             }
-            try transaction.furnishServices()
         }
+        try await store.transaction { try $0.furnishServices() }
     }
 }

@@ -14,19 +14,24 @@ extension StoreTransaction {
     }
 
     /// Services that were stored before there were addresses, or while there were none, get theirs; and there is the service
-    /// `kubernetes`, with the first.
+    /// `kubernetes`, with the first. One that cannot be had keeps nothing from the others.
     public func furnishServices() throws {
         guard let range = state.cluster?.serviceAddresses else { return }
         let api = Self.apiService(range)
         if try find(api.key) == nil {
-            do { try create(api) } catch let error as StatusError where error.code == 422 {
-                // Somebody took the first address when it meant nothing. It is given back with his service.
-            }
+            // Somebody took the first address when it meant nothing, which is given back with his service, or a quota is used up.
+            try unlessRefused { try $0.create(api) }
         }
         for service in try list(.service) where ServiceFields.lacksAddress(service) {
             // One with a port that is not to be had stays as it is until somebody writes it.
-            do { try update(service.key) { _ in } } catch let error as StatusError where error.code == 422 {}
+            try unlessRefused { try $0.update(service.key) { _ in } }
         }
+    }
+
+    private func unlessRefused(_ body: (StoreTransaction) throws -> Void) throws {
+        guard case .failure(let error) = try part(body) else { return }
+        guard let refusal = error as? StatusError else { throw error }
+        if ![403, 422].contains(refusal.code), !ServiceAllocator.isShortage(refusal) { throw refusal }
     }
 
     private static func apiService(_ range: AddressRange) -> Resource {

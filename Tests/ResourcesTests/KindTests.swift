@@ -91,6 +91,42 @@ import Testing
         }
     }
 
+    @Test("a service of very many ports is judged at once, and names that come twice are told")
+    func manyPorts() throws {
+        var value = try #require(Corpus.minimal("Service"))
+        value[path: "spec", "ports"] = .array(
+            (1...20_000).map { ["name": .string("p\($0)"), "port": .integer(Int64($0))] })
+        let start = ContinuousClock.now
+        _ = try Manifest.admit(value)
+        #expect(ContinuousClock.now - start < .seconds(30))
+        value[path: "spec", "ports"] = [["name": "a", "port": 80], ["name": "a", "port": 81]]
+        let error = #expect(throws: StatusError.self) { try Manifest.admit(value) }
+        #expect(error?.message.hasSuffix("spec.ports[1].name: Duplicate value: \"a\"") == true)
+    }
+
+    @Test("no other port is given the number that a port of the service asks for")
+    func namedNodePorts() throws {
+        let range = try #require(AddressRange("10.43.0.0/24"))
+        func completed(_ spec: JSONValue) throws -> JSONValue {
+            var service = Resource(value: ["metadata": ["name": "s"], "spec": spec], type: .service)
+            var allocator = ServiceAllocator(range: range, services: []) { 100 }
+            try allocator.complete(&service)
+            return service.value
+        }
+        let two = try completed([
+            "type": "NodePort",
+            "ports": [
+                ["port": 80, "protocol": "TCP"], ["port": 443, "protocol": "TCP", "nodePort": 30_100],
+            ],
+        ])
+        #expect(two.list("spec", "ports").map { $0["nodePort"] } == [30_101, 30_100])
+        let checked = try completed([
+            "type": "LoadBalancer", "externalTrafficPolicy": "Local", "healthCheckNodePort": 30_100,
+            "ports": [["port": 80, "protocol": "TCP"]],
+        ])
+        #expect(checked.list("spec", "ports").map { $0["nodePort"] } == [30_101])
+    }
+
     @Test("the status is written apart from the rest")
     func statusIsApart() throws {
         let old = try Self.admit("Job")

@@ -152,7 +152,7 @@ private enum ServiceRules {
     }
 
     private static func check(ports: [JSONValue], into errors: inout FieldErrors) {
-        var seen: Set<String> = []
+        var (seen, names): (Set<String>, Set<String>) = ([], [])
         for (index, port) in ports.enumerated() {
             let field = "spec.ports[\(index)]"
             let name = port.text("name")
@@ -160,7 +160,7 @@ private enum ServiceRules {
                 if ports.count > 1 { errors.required("\(field).name") }
             } else if let fault = NameRules.label(name) {
                 errors.invalid("\(field).name", name, fault)
-            } else if ports[..<index].contains(where: { $0.text("name") == name }) {
+            } else if !names.insert(name).inserted {
                 errors.duplicate("\(field).name", name)
             }
             errors.port("\(field).port", port["port"]?.intValue ?? 0)

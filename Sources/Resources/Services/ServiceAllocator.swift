@@ -9,6 +9,8 @@ public struct ServiceAllocator {
     private let range: AddressRange
     private var addresses: Set<String> = []
     private var ports: Set<Int> = []
+    /// What the service asks for by number, which none of its other ports may be given.
+    private var named: Set<Int> = []
     /// What the service had before, which is not looked at again: it may be older than the range.
     private var kept: (addresses: Set<String>, ports: Set<Int>) = ([], [])
     private let random: () -> UInt64
@@ -37,10 +39,17 @@ public struct ServiceAllocator {
             if let port = ServiceFields.healthCheckPort(of: previous) { kept.ports.insert(port) }
         }
         var value = service.value
+        named = Set(ServiceFields.nodePorts(of: value))
+        if let port = ServiceFields.healthCheckPort(of: value) { named.insert(port) }
         try completeAddresses(&value, service)
         try completePorts(&value, service)
         try completeHealthCheck(&value)
         service.value = value
+    }
+
+    /// Whether an error tells that there was nothing left to give, or not what was asked for.
+    public static func isShortage(_ error: StatusError) -> Bool {
+        error.code == 500 && error.message.hasPrefix(StatusError.internalError("failed to allocate ").message)
     }
 
     // MARK: Addresses
@@ -173,7 +182,7 @@ public struct ServiceAllocator {
         let start = Int(random() % UInt64(Self.nodePorts.count))
         for step in 0..<Self.nodePorts.count {
             let port = Self.nodePorts.lowerBound + (start + step) % Self.nodePorts.count
-            if !ports.contains(port) { return port }
+            if !ports.contains(port), !named.contains(port) { return port }
         }
         throw .internalError("failed to allocate a nodePort: range is full")
     }
