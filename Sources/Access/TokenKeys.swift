@@ -42,7 +42,9 @@ final class TokenKeys: Sendable {
         try keys.withLock { keys in
             // A date that jumped back makes a key look young for ever; one from the future is replaced as well.
             if keys.last.map({ now - $0.since >= Self.age || now < $0.since - Self.age }) ?? true {
-                try rotate(&keys, now)
+                do { try rotate(&keys, now) } catch  where !keys.isEmpty {
+                    // A full disk: the old key is as good as it was, and the next signature tries again.
+                }
             }
             guard let key = keys.last else { throw AccessError(.noSigningKey, "there is no key for tokens in \(path)") }
             let signed = body(key.id)

@@ -164,6 +164,34 @@ struct ServiceAccountTokenTests {
         }
     }
 
+    @Test func aKeyThatCannotBeReplacedSignsOn() async throws {
+        try await run { scene, _, clock in
+            let folder = scene.directory + "/gone"
+            try Files.makeDirectories(folder)
+            let tokens = try ServiceAccountTokens(
+                store: scene.store, keyFile: folder + "/keys", now: { clock.now })
+            _ = try await issue(tokens)
+            // As a full disk: the new file cannot be made.
+            try Files.removeTree(folder)
+            clock.advance(TokenKeys.longestLifetime)
+            let token = try await issue(tokens)
+            #expect(try await tokens.holder(of: token) != nil)
+            #expect(tokens.webKeys["keys"]?.arrayValue?.count == 1)
+            try Files.makeDirectories(folder)
+            _ = try await issue(tokens)
+            #expect(tokens.webKeys["keys"]?.arrayValue?.count == 2)
+            #expect(try await tokens.holder(of: token) != nil)
+        }
+    }
+
+    @Test func withoutAnyKeyThereIsNoToken() async throws {
+        try await run { scene, _, clock in
+            let tokens = try ServiceAccountTokens(
+                store: scene.store, keyFile: scene.directory + "/nowhere/keys", now: { clock.now })
+            await #expect(throws: SystemError.self) { try await tokens.issue(["spec": [:]], for: Self.robot) }
+        }
+    }
+
     @Test func aDamagedKeyFileIsNamed() async throws {
         try await run { scene, _, _ in
             let path = scene.directory + "/broken"
