@@ -99,7 +99,7 @@ struct DocumentPlanner {
             references[key] = secrets[key].map(Self.documentForm)
         }
         // Every namespace of a device has its own `default`.
-        let account = spec?["serviceAccountName"]?.stringValue ?? ""
+        let account = PodIdentity.account(inSpec: spec)
         if account != PodIdentity.defaultAccount {
             let key = ResourceKey(type: .serviceAccount, namespace: namespace, name: account)
             references[key] = accounts[key].map(Self.documentForm)

@@ -71,10 +71,12 @@ struct DocumentPlannerTests {
             [
                 deployment("a", spec: ["containers": containers, "serviceAccountName": "robot"]),
                 deployment("b", spec: ["containers": containers, "serviceAccountName": "default"]),
+                // The field's old name.
+                deployment("c", spec: ["containers": containers, "serviceAccount": "android"]),
                 plain(.serviceAccount, "robot"), plain(.serviceAccount, "default"),
-                plain(.serviceAccount, "unused"),
+                plain(.serviceAccount, "unused"), plain(.serviceAccount, "android"),
             ], [node("one")])
-        #expect(try names(plan, "one") == ["a", "b", "robot"])
+        #expect(try names(plan, "one") == ["a", "android", "b", "c", "robot"])
     }
 
     @Test func statusMirrorsAndDeletedObjectsChangeNoDocument() throws {

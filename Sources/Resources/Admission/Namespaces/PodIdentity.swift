@@ -1,4 +1,4 @@
-import JSON
+public import JSON
 
 /// What the admission plugin `ServiceAccount` adds to a new pod: its account, and the volume with the token, the certificates and the
 /// name of its namespace.
@@ -12,8 +12,10 @@ public enum PodIdentity {
     static let tokenSeconds: Int64 = 3607
 
     /// The account that a pod names; `serviceAccount` is the field's old name.
-    public static func account(of pod: Resource) -> String {
-        let spec = pod.value["spec"]
+    public static func account(of pod: Resource) -> String { account(inSpec: pod.value["spec"]) }
+
+    /// The same for the specification alone, of a pod or of a template.
+    public static func account(inSpec spec: JSONValue?) -> String {
         for field in ["serviceAccountName", "serviceAccount"] {
             if let name = spec?[field]?.stringValue, !name.isEmpty { return name }
         }
