@@ -15,7 +15,7 @@ struct NamespacePolicies {
         try applyLimitRanges(to: &new, namespace)
         if new.type == .pod, transaction.state.cluster != nil, !asItWas { new = try transaction.identify(new) }
         try checkSecurity(of: new, namespace)
-        try checkQuotas(new, namespace)
+        try checkQuotas(new, namespace, adding: QuotaUsage(of: new))
         return new
     }
 
@@ -23,6 +23,14 @@ struct NamespacePolicies {
     func checkAddition(to pod: Resource) throws {
         guard let namespace = pod.namespace, isSubject(pod) else { return }
         try checkSecurity(of: pod, namespace)
+    }
+
+    /// Judges a change of what may grow after it was made: services and claims.
+    func checkGrowth(from old: Resource, to new: Resource) throws {
+        guard new.type == .service || new.type == .persistentVolumeClaim, let namespace = new.namespace, isSubject(new)
+        else { return }
+        let growth = QuotaUsage(of: new).growth(from: QuotaUsage(of: old))
+        if !growth.amounts.isEmpty { try checkQuotas(new, namespace, adding: growth) }
     }
 
     /// A device's pods as the hub shows them are judged on the device. On a device the label is a user's word and means nothing.
@@ -60,11 +68,11 @@ struct NamespacePolicies {
             new.key, "violates PodSecurity \"\(level.rawValue):\(version)\": \(violations)")
     }
 
-    private func checkQuotas(_ new: Resource, _ namespace: String) throws {
+    private func checkQuotas(_ new: Resource, _ namespace: String, adding added: QuotaUsage) throws {
         for quota in try transaction.list(.resourceQuota, namespace: namespace)
         where QuotaUsage.types(of: quota, in: transaction.types).contains(new.type) && QuotaUsage.takes(quota, new) {
             let used = try Self.usage(of: quota, in: transaction)
-            if let refusal = QuotaUsage.refusal(quota, used: used, added: new) {
+            if let refusal = QuotaUsage.refusal(quota, of: new, used: used, added: added) {
                 throw StatusError.forbidden(new.key, refusal)
             }
         }

@@ -21,6 +21,7 @@ extension StoreTransaction {
         if takesOwners { new.managedFields = resource.managedFields }
         if new.isReadyToRemove { return try remove(new, row: row) }
         guard new.value != old.value else { return old }
+        if subresource == .none { try NamespacePolicies(transaction: self).checkGrowth(from: old, to: new) }
         if subresource == .ephemeralContainers { try NamespacePolicies(transaction: self).checkAddition(to: new) }
         return try write(new, previous: old, row: row)
     }

@@ -75,6 +75,52 @@ import Testing
                 + "used: count/deployments.apps=1, limited: count/deployments.apps=1")
     }
 
+    @Test func `a service that grows into node ports is judged by what it adds`() async throws {
+        let fixture = try await Fixture()
+        _ = try await fixture.store.create(
+            Self.object(.resourceQuota, ["hard": ["services": "1", "services.nodeports": "1"]]))
+        let ports: [JSONValue] = [["name": "a", "port": 80], ["name": "b", "port": 81]]
+        let service = Resource(
+            value: [
+                "metadata": ["name": "s", "namespace": "default"],
+                "spec": ["type": "ClusterIP", "ports": .array(ports)],
+            ], type: .service)
+        let key = try await fixture.store.create(service).key
+        let error = await status {
+            try await fixture.store.update(key) { $0.value[path: "spec", "type"] = "NodePort" }
+        }
+        #expect(error?.code == 403)
+        #expect(
+            error?.message
+                == "services \"s\" is forbidden: exceeded quota: rule, requested: services.nodeports=2, used: "
+                + "services.nodeports=0, limited: services.nodeports=1")
+        // The service itself is counted already, and one port may be had.
+        try await fixture.store.update(key) {
+            $0.value[path: "spec", "ports"] = .array(Array(ports.prefix(1)))
+            $0.value[path: "spec", "type"] = "NodePort"
+        }
+        try await fixture.store.update(key) { $0.labels["a"] = "b" }
+        let second = await status {
+            try await fixture.store.update(key) { $0.value[path: "spec", "ports"] = .array(ports) }
+        }
+        #expect(second?.message.contains("requested: services.nodeports=1, used: services.nodeports=1") == true)
+    }
+
+    private static func size(_ text: String) -> JSONValue {
+        ["resources": ["requests": ["storage": .string(text)]]]
+    }
+
+    @Test func `a claim that grows is judged by what it adds`() async throws {
+        let fixture = try await Fixture()
+        _ = try await fixture.store.create(Self.object(.resourceQuota, ["hard": ["requests.storage": "3Gi"]]))
+        let key = try await fixture.store.create(Self.object(.persistentVolumeClaim, Self.size("2Gi"))).key
+        let error = await status {
+            try await fixture.store.update(key) { $0.value["spec"] = Self.size("4Gi") }
+        }
+        #expect(error?.message.contains("requested: requests.storage=2Gi, used: requests.storage=2Gi") == true)
+        try await fixture.store.update(key) { $0.value["spec"] = Self.size("3Gi") }
+    }
+
     @Test func `a device's pod at the hub is not judged again`() async throws {
         for isHub in [true, false] {
             let fixture = try await Fixture(holdsMirrors: isHub)

@@ -13,6 +13,16 @@ public struct QuotaUsage: Sendable, Equatable {
         QuotaUsage(a.amounts.merging(b.amounts) { $0 + $1 })
     }
 
+    /// What is used of each thing beyond what was; empty when nothing is.
+    public func growth(from old: QuotaUsage) -> QuotaUsage {
+        var grown: [String: Quantity] = [:]
+        for (name, amount) in amounts {
+            let was = old.amounts[name] ?? Quantity(0)
+            if amount > was { grown[name] = amount - was }
+        }
+        return QuotaUsage(grown)
+    }
+
     /// What one object uses. A pod that has ended uses nothing.
     public init(of object: Resource) {
         let type = object.type
@@ -134,10 +144,11 @@ public struct QuotaUsage: Sendable, Equatable {
 
     // MARK: Admission
 
-    /// Why a quota refuses that `added` is used on top of `used`; nil when it does not.
-    public static func refusal(_ quota: Resource, used: QuotaUsage, added object: Resource) -> String? {
+    /// Why a quota refuses that an object uses `added` on top of `used`; nil when it does not.
+    public static func refusal(
+        _ quota: Resource, of object: Resource, used: QuotaUsage, added: QuotaUsage
+    ) -> String? {
         let hard = hard(quota)
-        let added = QuotaUsage(of: object)
         if object.type == .pod, let missing = missing(of: object, hard: hard) {
             return "failed quota: \(quota.name): must specify \(missing)"
         }
