@@ -20,10 +20,10 @@ public struct ContainerRequest: Sendable {
     public var sandbox: Sandbox
     public var usesHostPID = false
     public var usesHostIPC = false
-    /// A pid namespace to join, as `/proc/PID/ns/pid`; nil for one of its own.
-    public var pidNamespace: String?
+    /// A pid namespace to join; nil for one of its own.
+    public var pidNamespace: NamespaceFile?
     /// An IPC namespace to join in place of the sandbox's.
-    public var ipcNamespace: String?
+    public var ipcNamespace: NamespaceFile?
     /// Kept in the container's annotations, and so found again after a restart of the agent.
     public var labels: [String: String] = [:]
     public var log: LogDestination?

@@ -1,7 +1,7 @@
-import ContainerRuntime
+public import ContainerRuntime
 import Linux
 import Logging
-import OCI
+public import OCI
 
 extension Engine {
     static let stopSignalLabel = "dev.wherry.stop-signal"
@@ -22,6 +22,8 @@ extension Engine {
         let log = request.log
         let input = request.input
         let isKnown = entries(id) != nil
+        // Their paths are good as long as they are open.
+        let namespaces = [request.pidNamespace, request.ipcNamespace]
         let created = try await onStartLane {
             do {
                 if isKnown || Files.exists(storage.directory) { try Self.clear(id, storage, runtime) }
@@ -33,7 +35,9 @@ extension Engine {
                 let options = Runtime.CreateOptions(
                     log: log.map { LogFile(path: $0.path, maxBytes: $0.maxBytes, maxFiles: $0.maxFiles) },
                     input: input)
-                return try MonitorHandle.made(runtime.create(id: id, spec: spec, options: options))
+                return try withExtendedLifetime(namespaces) {
+                    try MonitorHandle.made(runtime.create(id: id, spec: spec, options: options))
+                }
             } catch {
                 try? Self.clear(id, storage, runtime)
                 throw EngineError(.createFailed, "failed to create container", cause: error)
@@ -44,6 +48,22 @@ extension Engine {
         setEntry(Entry(record: record, stopSignal: StopSignal.number(request.root.config.stopSignal)))
         watchMonitor(of: id, created.monitor)
         return record
+    }
+
+    /// Opens a namespace of a running container, for another to join it; nil when it does not run.
+    public func namespace(
+        _ kind: RuntimeSpec.Namespace.Kind, of id: String
+    ) async throws(EngineError) -> NamespaceFile? {
+        guard inspect(id)?.isRunning == true else { return nil }
+        let runtime = runtime
+        do {
+            return try await onStartLane { try runtime.openNamespace(kind, of: id) }
+        } catch let error as RuntimeError where error.code == .invalidState || error.code == .notFound {
+            // It has ended meanwhile.
+            return nil
+        } catch {
+            throw EngineError(.createFailed, "failed to open a namespace of container \(id)", cause: error)
+        }
     }
 
     /// Lets a created container run its program.

@@ -1,3 +1,4 @@
+import ContainerRuntime
 import OCI
 
 extension RuntimeSpec {
@@ -116,9 +117,9 @@ extension RuntimeSpec {
 
     private static func namespaces(_ request: ContainerRequest) -> [Namespace] {
         var namespaces = [Namespace(.mount)]
-        if !request.usesHostPID { namespaces.append(Namespace(.pid, path: request.pidNamespace)) }
+        if !request.usesHostPID { namespaces.append(Namespace(.pid, path: request.pidNamespace?.path)) }
         if !request.usesHostIPC {
-            namespaces.append(Namespace(.ipc, path: request.ipcNamespace ?? request.sandbox.ipcNamespace))
+            namespaces.append(Namespace(.ipc, path: request.ipcNamespace?.path ?? request.sandbox.ipcNamespace))
         }
         if !request.sandbox.usesHostNetwork {
             namespaces.append(Namespace(.network, path: request.sandbox.networkNamespace))

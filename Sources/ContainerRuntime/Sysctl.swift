@@ -19,8 +19,7 @@ enum Sysctl {
     /// Whether the path names the namespace that the runtime is in itself.
     private static func isOurs(_ path: String, _ kind: RuntimeSpec.Namespace.Kind) -> Bool {
         var (own, other) = (stat(), stat())
-        let link = kind == .network ? "net" : kind.rawValue
-        return stat("/proc/self/ns/\(link)", &own) == 0 && stat(path, &other) == 0 && own.st_ino == other.st_ino
+        return stat("/proc/self/ns/\(kind.link)", &own) == 0 && stat(path, &other) == 0 && own.st_ino == other.st_ino
             && own.st_dev == other.st_dev
     }
 

@@ -1,4 +1,5 @@
 import ContainerRuntime
+import JSON
 import Linux
 import OCI
 import Testing
@@ -44,6 +45,41 @@ struct SandboxTests {
             try fixture.runtime.makeSandbox(id: "bad", hostname: "h", sysctls: ["vm.swappiness": "1"])
         }
         #expect(fixture.runtime.listSandboxes() == [])
+    }
+
+    @Test func `a container's namespace is opened while its first process runs, and not by a number that another has`()
+        throws
+    {
+        let spec = try fixture.spec(["sleep", "600"])
+        let created = try fixture.runtime.create(id: "target", spec: spec, options: .init(log: fixture.log("target")))
+        try fixture.runtime.start("target")
+        let file = try fixture.runtime.openNamespace(.pid, of: "target")
+        #expect(Self.link(file.path) == Self.link("/proc/\(created.pid)/ns/pid"))
+        let beside = try fixture.shell("readlink /proc/self/ns/pid") { spec in
+            spec.linux.namespaces.removeAll { $0.type == .pid }
+            spec.linux.namespaces.append(.init(.pid, path: file.path))
+        }
+        #expect(beside.output.first == Self.link(file.path))
+        // A record of a process that began at another time is one of a number that was used again.
+        let record = "\(fixture.directory)/containers/target/state.json"
+        let kept = try Files.read(record)
+        var stale = try JSONValue(parsing: kept)
+        stale["startTime"] = .integer(Int64(stale["startTime"]?.intValue ?? 0) + 1)
+        try Files.writeAtomically(stale.serialized(), to: record)
+        let error = #expect(throws: RuntimeError.self) { try fixture.runtime.openNamespace(.pid, of: "target") }
+        #expect(error?.code == .invalidState)
+        try Files.writeAtomically(kept, to: record)
+        try fixture.runtime.signal("target", SIGKILL, all: true)
+        try fixture.wait(created)
+        let late = #expect(throws: RuntimeError.self) { try fixture.runtime.openNamespace(.pid, of: "target") }
+        #expect(late?.code == .invalidState)
+        try fixture.runtime.delete("target")
+    }
+
+    private static func link(_ path: String) -> String {
+        var buffer = [CChar](repeating: 0, count: 256)
+        let length = max(0, readlink(path, &buffer, 255))
+        return String(decoding: buffer.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     @Test func `on the host's network only ipc and uts are made`() throws {

@@ -1,4 +1,5 @@
 import ContainerEngine
+import OCI
 import Resources
 
 extension PodWorker {
@@ -7,20 +8,15 @@ extension PodWorker {
     /// - Throws: ``ConfigurationError`` when the target does not run; it may later.
     func join(_ ephemeral: EphemeralContainer, _ request: inout ContainerRequest) async throws {
         let target = ephemeral.targetContainerName.flatMap { $0.isEmpty ? nil : $0 }
-        let process = await firstProcess(of: target ?? pod.spec.containers.first?.name ?? "")
+        let name = target ?? pod.spec.containers.first?.name ?? ""
+        let id = attempt(of: name).map { containerID(name, $0) }
         if let target {
-            guard let process else {
+            guard let id, let namespace = try await context.engine.namespace(.pid, of: id) else {
                 throw ConfigurationError(message: "unable to find target container \"\(target)\"")
             }
-            request.pidNamespace = "/proc/\(process)/ns/pid"
+            request.pidNamespace = namespace
         }
-        if let process, request.sandbox.ipcNamespace == nil { request.ipcNamespace = "/proc/\(process)/ns/ipc" }
-    }
-
-    private func firstProcess(of container: String) async -> Int32? {
-        guard let attempt = attempt(of: container),
-            let record = await context.engine.inspect(containerID(container, attempt)), record.isRunning
-        else { return nil }
-        return record.pid
+        guard let id, request.sandbox.ipcNamespace == nil else { return }
+        request.ipcNamespace = try await context.engine.namespace(.ipc, of: id)
     }
 }
