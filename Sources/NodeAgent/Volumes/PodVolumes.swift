@@ -107,18 +107,12 @@ struct PodVolumes: Sendable {
         at path: String, size: Int64?, mode: UInt32, group: UInt32? = nil
     ) throws(SystemError) {
         try Files.makeDirectories(path)
-        if isMountPoint(path) { return }
+        if Files.isMountPoint(path) { return }
         var options = "mode=0" + String(mode, radix: 8)
         if let size { options += ",size=\(size)" }
         if let group { options += ",gid=\(group)" }
         let flags = UInt(MS_NOSUID | MS_NODEV)
         try systemCall("mount tmpfs", on: path) { mount("tmpfs", path, "tmpfs", flags, options) }
-    }
-
-    private func isMountPoint(_ path: String) -> Bool {
-        guard let slash = path.lastIndex(of: "/") else { return false }
-        let parent = String(path[..<slash])
-        return wherry_mount_id(AT_FDCWD, path, 0) != wherry_mount_id(AT_FDCWD, parent, 0)
     }
 
     private func manifestPath(_ uid: String) -> String { runPath(uid) + "/pod.json" }
@@ -144,7 +138,7 @@ struct PodVolumes: Sendable {
     func unmountMemory(_ uid: String) throws(SystemError) {
         let volumes = runPath(uid) + "/volumes"
         guard Files.isDirectory(volumes) else { return }
-        for name in try Files.listDirectory(volumes) where isMountPoint(volumes + "/" + name) {
+        for name in try Files.listDirectory(volumes) where Files.isMountPoint(volumes + "/" + name) {
             let path = volumes + "/" + name
             let result = umount2(path, Int32(MNT_DETACH))
             if result != 0, Errno.last != .invalid, Errno.last != .noEntry {
