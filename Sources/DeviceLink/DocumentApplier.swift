@@ -58,8 +58,8 @@ public struct DocumentApplier {
         for object in document.objects {
             if let key = key(of: object) { wanted[key] = object } else { outcome.failures.append(unknownKind(object)) }
         }
-        // What was sent of kinds that came to be known again, or only now.
-        known.merge(try origin.known(transaction)) { present, _ in present }
+        // Again, as the kinds are now: some came to be known, of others the stored version changed. The definitions are recorded.
+        known = try origin.known(transaction)
         try remove(except: wanted)
         let ordered = wanted.sorted { ($0.key.order, $0.key.description) < ($1.key.order, $1.key.description) }
         for (key, object) in ordered where !Self.isDefinition(object) {
@@ -96,6 +96,11 @@ public struct DocumentApplier {
     // MARK: Create and replace
 
     private mutating func put(_ key: ResourceKey, _ object: JSONValue) throws {
+        // A definition on its way out takes its objects with it: they come back when it does.
+        if key.type.custom?.isTerminating == true {
+            outcome.pending.append(key.description)
+            return
+        }
         let hash = Document.hash(of: object)
         guard let existing = try transaction.find(key) else {
             if known[key] == hash {

@@ -71,6 +71,8 @@ public enum ObjectOrigin: Hashable, Sendable {
     }
 
     func remember(_ key: ResourceKey, _ hash: String, _ connection: Connection) throws {
+        // Its row may stand under another version of its kind.
+        if key.type.custom != nil { try forget(key, connection) }
         let columns = scope.columns + Self.key
         let marks = repeatElement("?", count: columns.count + 1).joined(separator: ", ")
         try connection.execute(
@@ -80,7 +82,15 @@ public enum ObjectOrigin: Hashable, Sendable {
             """, scope.values + key.columns + [.text(hash)])
     }
 
+    /// Of a custom kind the rows of all versions go: the stored one may have changed since.
     func forget(_ key: ResourceKey, _ connection: Connection) throws {
-        try connection.execute("DELETE FROM \(table)" + matching(Self.key), scope.values + key.columns)
+        guard key.type.custom != nil else {
+            try connection.execute("DELETE FROM \(table)" + matching(Self.key), scope.values + key.columns)
+            return
+        }
+        let group = key.type.group + "/"
+        let columns = ["substr(api_version, 1, \(group.utf8.count))"] + Self.key.dropFirst()
+        try connection.execute(
+            "DELETE FROM \(table)" + matching(columns), scope.values + [.text(group)] + key.columns.dropFirst())
     }
 }

@@ -75,6 +75,72 @@ struct DocumentApplierTests {
         #expect(try await store.get(Objects.key(.customResourceDefinition, "widgets.example.com")).isTerminating)
     }
 
+    private static func widgets(stored: String) -> JSONValue {
+        func version(_ name: String) -> JSONValue {
+            [
+                "name": .string(name), "served": true, "storage": .bool(name == stored),
+                "schema": ["openAPIV3Schema": ["type": "object", "x-kubernetes-preserve-unknown-fields": true]],
+            ]
+        }
+        return [
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": ["name": "widgets.example.com"],
+            "spec": [
+                "group": "example.com", "scope": "Namespaced", "names": ["plural": "widgets", "kind": "Widget"],
+                "versions": [version("v1beta1"), version("v1")],
+            ],
+        ]
+    }
+
+    private static func widget(size: Int64) -> JSONValue {
+        [
+            "apiVersion": "example.com/v1beta1", "kind": "Widget", "metadata": ["name": "a"],
+            "spec": ["size": .integer(size)],
+        ]
+    }
+
+    private func widgetA() async throws -> Resource? {
+        let type = try #require(store.types.stored("widgets.example.com"))
+        return try await store.find(ResourceKey(type: type, namespace: "default", name: "a"))
+    }
+
+    @Test(arguments: [ObjectOrigin.hub, .bundle("b")])
+    func objectsOutliveAChangeOfTheStoredVersion(_ origin: ObjectOrigin) async throws {
+        func apply(_ objects: [JSONValue]) async throws -> DocumentApplier.Outcome {
+            let document = Document(nodeLabels: [:], objects: objects)
+            return try await store.transaction {
+                try DocumentApplier.apply(document, from: origin, nodeName: "dev-1", in: $0)
+            }
+        }
+        _ = try await apply([Self.widgets(stored: "v1beta1"), Self.widget(size: 1)])
+        let former = try #require(try await widgetA())
+        let next = [Self.widgets(stored: "v1"), Self.widget(size: 1)]
+        #expect(try await apply(next).deleted == 0)
+        #expect(try await widgetA()?.uid == former.uid)
+        #expect(try await apply(next).locallyModified == [])
+        // What is recorded of it stands once, under the new version.
+        let changed = [Self.widgets(stored: "v1"), Self.widget(size: 2)]
+        #expect(try await apply(changed).written == 1)
+        #expect(try await widgetA()?.value[path: "spec", "size"] == 2)
+        #expect(try await apply(changed).written == 0)
+        #expect(try await apply([Self.widgets(stored: "v1")]).deleted == 1)
+        #expect(try await widgetA() == nil)
+        #expect(try await apply(changed).written == 1)
+    }
+
+    @Test func objectsOfADefinitionThatIsBeingDeletedWaitForIt() async throws {
+        let objects = [Self.widgets(stored: "v1"), Self.widget(size: 1)]
+        try await apply(objects)
+        let key = Objects.key(.customResourceDefinition, "widgets.example.com")
+        _ = try await store.delete(key)
+        let widget = try #require(try await widgetA())
+        _ = try await store.delete(widget.key)
+        let outcome = try await apply(objects)
+        #expect(outcome.failures.isEmpty && outcome.written == 0)
+        #expect(Set(outcome.pending) == [key.description, widget.key.description])
+        #expect(outcome.locallyModified == [])
+    }
+
     @Test func objectsOfAnUnknownKindAreReported() async throws {
         let outcome = try await apply([
             ["apiVersion": "example.com/v1", "kind": "Widget", "metadata": ["name": "a"]]
