@@ -9,7 +9,13 @@ extension Store {
     public nonisolated func watch(
         _ types: Set<ResourceType>, namespace: String? = nil, since: String? = nil
     ) async throws -> WatchStream {
-        let selection = WatchSelection(types: types, namespace: namespace)
+        let stream = try await subscribed(WatchSelection(types: types, namespace: namespace), since)
+        // A definition that changed before the subscription ended no watch: the client begins anew.
+        if !types.allSatisfy(self.types.has) { stream.finish() }
+        return stream
+    }
+
+    private nonisolated func subscribed(_ selection: WatchSelection, _ since: String?) async throws -> WatchStream {
         guard let since, !since.isEmpty else { return try broadcast.subscribe(selection, after: nil) }
         if since == "0" { return try await watchFromPresent(selection) }
         guard let version = Int64(since), version > 0 else {

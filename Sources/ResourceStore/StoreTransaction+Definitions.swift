@@ -3,6 +3,17 @@ public import Resources
 
 /// A CustomResourceDefinition changes which types there are, in the transaction that writes it.
 extension StoreTransaction {
+    /// What a client named may be gone, or be going, by the time its object is there.
+    func checkKind(_ resource: Resource) throws {
+        guard resource.type.custom != nil else { return }
+        guard let kind = types.stored(resource.type.qualifiedName)?.custom else {
+            throw StatusError.notFound(resource.key)
+        }
+        guard !kind.isTerminating else {
+            throw StatusError.methodNotAllowed("create not allowed while custom resource definition is terminating")
+        }
+    }
+
     /// Settles the names of a definition among the others.
     func settle(_ definition: inout Resource) throws {
         let name = definition.name
@@ -13,11 +24,13 @@ extension StoreTransaction {
     /// Names that were taken are free: who waits for them gets them.
     func settleOthers(than gone: Resource) throws {
         let group = gone.value[path: "spec", "group"]
-        for waiting in try list(.customResourceDefinition) where waiting.value[path: "spec", "group"] == group {
-            let (old, row) = try row(waiting.key)
+        var definitions = try list(.customResourceDefinition).filter { $0.value[path: "spec", "group"] == group }
+        for index in definitions.indices where !DefinitionStatus.hasItsNames(definitions[index].value) {
+            let old = definitions[index]
             var new = old
-            try settle(&new)
-            if new.value != old.value { _ = try write(new, previous: old, row: row) }
+            let others = definitions[..<index] + definitions[(index + 1)...]
+            DefinitionStatus.settle(&new.value, among: others.map(\.value), now: state.environment.timestamp)
+            if new.value != old.value { definitions[index] = try write(new, previous: old, row: try row(old.key).row) }
         }
     }
 

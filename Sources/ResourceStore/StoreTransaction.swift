@@ -85,6 +85,7 @@ public final class StoreTransaction {
     @discardableResult
     public func create(_ resource: Resource, asItWas: Bool = false) throws -> Resource {
         var new = resource
+        try checkKind(new)
         try checkNamespace(new)
         try nameIfGenerated(&new)
         guard try !exists(new.key) else { throw StatusError.alreadyExists(new.key) }

@@ -109,6 +109,67 @@ import Testing
         #expect(try await later.next()?.resource.value["other"] == 2)
     }
 
+    @Test func `nothing new is made of a kind that is going or gone since its type was taken`() async throws {
+        let fixture = try await Fixture()
+        let definition = try await fixture.store.create(Self.definition())
+        let type = try #require(fixture.store.types.stored("widgets.example.com"))
+        _ = try await fixture.store.delete(definition.key)
+        let refused = await status { _ = try await fixture.store.create(Self.widget("a", type)) }
+        #expect(refused?.code == 405)
+        #expect(refused?.message == "create not allowed while custom resource definition is terminating")
+        try await fixture.store.update(definition.key) { $0.finalizers = [] }
+        let missed = await status { _ = try await fixture.store.create(Self.widget("a", type)) }
+        #expect(missed?.code == 404)
+        let again = try await fixture.store.create(Self.definition())
+        #expect(again.uid != definition.uid)
+        #expect(
+            try await fixture.store.list(try #require(fixture.store.types.stored("widgets.example.com"))).items.isEmpty)
+    }
+
+    @Test func `one of several that wait for a name gets it`() async throws {
+        let fixture = try await Fixture()
+        let first = try await fixture.store.create(Self.definition())
+        for plural in ["gadgets", "others"] { _ = try await fixture.store.create(Self.definition(plural)) }
+        let free = try await fixture.store.create(Self.definition("things", kind: "Thing"))
+        _ = try await fixture.store.delete(first.key)
+        try await fixture.store.update(first.key) { $0.finalizers = [] }
+        #expect(fixture.store.types.customKinds.map(\.name) == ["gadgets.example.com", "things.example.com"])
+        #expect(try await fixture.store.get(free.key).resourceVersion == free.resourceVersion)
+    }
+
+    @Test func `a short name that somebody else has is not served`() async throws {
+        let fixture = try await Fixture()
+        func gadgets(_ shortName: JSONValue) -> Resource {
+            var definition = Self.definition("gadgets", kind: "Gadget")
+            definition.value[path: "spec", "names", "shortNames"] = [shortName]
+            return definition
+        }
+        _ = try await fixture.store.create(Self.definition())
+        _ = try await fixture.store.create(gadgets("gd"))
+        #expect(fixture.store.types.stored("gadgets.example.com")?.shortNames == ["gd"])
+        var changed = gadgets("widgets")
+        changed.resourceVersion = try await fixture.store.get(changed.key).resourceVersion
+        _ = try await fixture.store.replace(changed)
+        #expect(fixture.store.types.stored("gadgets.example.com")?.shortNames == ["gd"])
+        #expect(fixture.store.types.matching("widgets")?.kind == "Widget")
+    }
+
+    @Test func `a watch of a kind that was defined anew since its type was taken ends`() async throws {
+        let fixture = try await Fixture()
+        let definition = try await fixture.store.create(Self.definition())
+        let taken = try #require(fixture.store.types.stored("widgets.example.com"))
+        var changed = Self.definition(stored: "v2")
+        changed.resourceVersion = definition.resourceVersion
+        _ = try await fixture.store.replace(changed)
+        var events = try await fixture.store.watch([taken], since: "0").makeAsyncIterator()
+        // A bookmark would come if the watch went on.
+        let present = try await fixture.store.watch([try #require(fixture.store.types.stored("widgets.example.com"))])
+        present.requestBookmark()
+        var others = present.makeAsyncIterator()
+        #expect(try await others.next()?.kind == .bookmark)
+        #expect(try await events.next() == nil)
+    }
+
     @Test func `quotas count custom objects`() async throws {
         let fixture = try await Fixture()
         _ = try await fixture.store.create(Self.definition())

@@ -4,6 +4,9 @@ public import JSON
 public final class CustomKind: Sendable {
     /// Where replicas stand in an object that can be scaled.
     struct ScalePaths: Sendable {
+        /// Members that one of them may name.
+        static let lengthLimit = 32
+
         let specReplicas: [String]
         let statusReplicas: [String]
         let selector: [String]?
@@ -44,7 +47,10 @@ public final class CustomKind: Sendable {
 
     /// nil for a document that defines nothing.
     public init?(_ definition: JSONValue) {
-        guard let spec = definition["spec"], let names = spec["names"] else { return nil }
+        guard let spec = definition["spec"], let stated = spec["names"] else { return nil }
+        // What it asks for and somebody else has is not served. Before it is settled there is only what it asks for.
+        let accepted = definition[path: "status", "acceptedNames"] ?? [:]
+        let names = accepted.text("plural").isEmpty || accepted.text("kind").isEmpty ? stated : accepted
         group = spec.text("group")
         plural = names.text("plural")
         kind = names.text("kind")
@@ -103,17 +109,4 @@ extension CustomKind.Version {
 extension ResourceType {
     /// What its definition says of this version; nil for built-in types.
     public var customVersion: CustomKind.Version? { custom?[version] }
-
-    /// Which fields name the elements of a list in a custom object; nil where a list is one value.
-    ///
-    /// - Parameter path: names of members; elements of lists take no part of their own.
-    public func listKeys(at path: [String]) -> [String]? {
-        guard var schema = customVersion?.schema else { return nil }
-        for name in path {
-            if let items = schema.items { schema = items }
-            guard let next = schema.properties[name] ?? schema.additional else { return nil }
-            schema = next
-        }
-        return schema.listType == "map" ? schema.listKeys : nil
-    }
 }

@@ -10,6 +10,11 @@ public enum DefinitionStatus {
         condition("Established", of: definition)?.text("status") == "True"
     }
 
+    /// Whether it has all the names that it asks for.
+    public static func hasItsNames(_ definition: JSONValue) -> Bool {
+        condition("NamesAccepted", of: definition)?.text("status") == "True"
+    }
+
     /// Sets accepted names, stored versions and conditions.
     ///
     /// - Parameter others: the other definitions, whose accepted names are taken.

@@ -70,6 +70,12 @@ public struct TypeCatalog: Sendable {
     /// The stored type of a row, by `plural.group`.
     public func stored(_ qualifiedName: String) -> ResourceType? { builtIns[qualifiedName] ?? rows[qualifiedName] }
 
+    /// Whether the type's kind is still defined as it was when somebody took the type.
+    public func has(_ type: ResourceType) -> Bool {
+        guard let kind = type.custom else { return true }
+        return kinds[kind.name]?.fingerprint == kind.fingerprint
+    }
+
     /// The type of a plain resource name as users type it: plural, singular, short name or kind, with or without group.
     public func matching(_ word: String) -> ResourceType? {
         let word = word.lowercased()
