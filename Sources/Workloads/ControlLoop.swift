@@ -26,7 +26,7 @@ struct ControlLoop: Sendable {
         let feed = store.changes(exceptOf: WorkItem.unwatched) { [store] in WorkItem.items(for: $0, store.types) }
         feed.mark([.resync])
         await withDiscardingTaskGroup { group in
-            var queue = WorkQueue()
+            var queue = WorkQueue<WorkItem>()
             for await items in feed {
                 for (item, delay) in await process(items, feed, &queue) {
                     guard queue.schedule(item, after: delay) else { continue }
@@ -44,7 +44,7 @@ struct ControlLoop: Sendable {
     ///
     /// - Returns: the delays after which to look again.
     private func process(
-        _ items: Set<WorkItem>, _ feed: ChangeFeed<WorkItem>, _ queue: inout WorkQueue
+        _ items: Set<WorkItem>, _ feed: ChangeFeed<WorkItem>, _ queue: inout WorkQueue<WorkItem>
     ) async -> [WorkItem: Duration] {
         for item in items { queue.begun(item) }
         if let outcomes = try? await store.transaction({ try cascade(from: items, $0) }) {
@@ -67,7 +67,7 @@ struct ControlLoop: Sendable {
     }
 
     private func finish(
-        _ outcomes: [WorkItem: Outcome], _ feed: ChangeFeed<WorkItem>, _ queue: inout WorkQueue
+        _ outcomes: [WorkItem: Outcome], _ feed: ChangeFeed<WorkItem>, _ queue: inout WorkQueue<WorkItem>
     ) async -> [WorkItem: Duration] {
         var delays: [WorkItem: Duration] = [:]
         for (item, outcome) in outcomes {

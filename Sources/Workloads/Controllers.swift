@@ -18,7 +18,7 @@ public struct Controllers: Service {
     ) {
         self.store = store
         loop = ControlLoop(store: store, recorder: recorder, clock: clock, logger: logger)
-        cleanup = DefinitionCleanup(store: store, logger: logger)
+        cleanup = DefinitionCleanup(store: store, clock: clock, logger: logger)
         upkeep = StoreUpkeep(store: store, clock: clock, logger: logger)
     }
 

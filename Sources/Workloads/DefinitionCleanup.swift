@@ -7,10 +7,15 @@ public import ServiceLifecycle
 /// Empties a CustomResourceDefinition that is being deleted, and lets it go when none of its objects is left.
 public struct DefinitionCleanup: Service {
     private let store: Store
+    private let clock: any Clock<Duration>
     private let logger: Logger
+    /// What is done for a definition.
+    var attempt: @Sendable (String, StoreTransaction) throws -> Void = { try reconcile($0, $1) }
 
-    public init(store: Store, logger: Logger) {
+    /// - Parameter clock: a monotonic clock for the delays after which it tries again.
+    public init(store: Store, clock: any Clock<Duration> = ContinuousClock(), logger: Logger) {
         self.store = store
+        self.clock = clock
         self.logger = logger
     }
 
@@ -29,14 +34,35 @@ public struct DefinitionCleanup: Service {
         if let present = try? await store.list(.customResourceDefinition).items {
             feed.mark(Set(present.filter(\.isTerminating).map(\.name)))
         }
-        for await names in feed {
-            for name in names {
-                do { try await store.transaction { try Self.reconcile(name, $0) } } catch {
-                    logger.warning(
-                        "the objects of a definition cannot be deleted; its next change tries again",
-                        metadata: ["definition": "\(name)", "error": "\(error)"])
+        await withDiscardingTaskGroup { group in
+            var queue = WorkQueue<String>()
+            for await names in feed {
+                for name in names {
+                    // Nothing changes after a failure, so that no notice would come.
+                    guard let delay = await cleanUp(name, &queue), queue.schedule(name, after: delay) else { continue }
+                    group.addTask { [clock] in
+                        try? await clock.sleep(for: delay)
+                        feed.mark([name])
+                    }
                 }
             }
+            group.cancelAll()
+        }
+    }
+
+    /// - Returns: the delay after which to try again; nil when all went well.
+    private func cleanUp(_ name: String, _ queue: inout WorkQueue<String>) async -> Duration? {
+        queue.begun(name)
+        do {
+            try await store.transaction { [attempt] in try attempt(name, $0) }
+            queue.succeeded(name)
+            return nil
+        } catch {
+            let delay = queue.failed(name)
+            logger.warning(
+                "the objects of a definition cannot be deleted; it will be retried",
+                metadata: ["definition": "\(name)", "error": "\(error)", "retry_after": "\(delay)"])
+            return delay
         }
     }
 

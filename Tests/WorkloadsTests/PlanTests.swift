@@ -399,7 +399,7 @@ struct World {
 
 @Suite struct WorkQueueTests {
     @Test func `failures back off to a minute and success forgets them`() {
-        var queue = WorkQueue()
+        var queue = WorkQueue<WorkItem>()
         let delays = (0..<20).map { _ in queue.failed(.sweep) }
         #expect(delays.first == .milliseconds(50))
         #expect(delays[1] == .milliseconds(100))
@@ -410,7 +410,7 @@ struct World {
     }
 
     @Test func `only an earlier timer is added`() {
-        var queue = WorkQueue()
+        var queue = WorkQueue<WorkItem>()
         let answers = [10, 20, 5].map { queue.schedule(.sweep, after: .seconds($0)) }
         #expect(answers == [true, false, true])
         queue.begun(.sweep)
