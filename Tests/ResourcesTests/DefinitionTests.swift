@@ -97,6 +97,17 @@ import Testing
             "spec.versions[0].subresources.scale.specReplicasPath", ".size",
             "spec.versions[0].subresources.scale.specReplicasPath: Invalid value: \".size\": should be a json path under .spec"
         ),
+        (
+            "spec.versions[0].subresources.scale.specReplicasPath",
+            .string(".spec" + String(repeating: ".a", count: 32)), "should be a json path under .spec"
+        ),
+        (
+            "\(root).properties.spec.properties",
+            .object(
+                Dictionary(
+                    uniqueKeysWithValues: (0..<250).map { ("p\($0)", ["type": "string", "pattern": "a{1000}"]) })),
+            "Forbidden: the patterns of a definition must not have more than 200000 steps"
+        ),
     ]
 
     @Test("what is no definition is refused in Kubernetes' words", arguments: bad.indices)
@@ -141,6 +152,26 @@ import Testing
         pods[at: "spec.names"] = ["plural": "deployments", "kind": "Deployment"]
         DefinitionStatus.settle(&pods, among: [], now: "2026-01-01T00:00:00Z")
         #expect(DefinitionStatus.condition("NamesAccepted", of: pods)?["reason"] == "KindConflict")
+    }
+
+    @Test("an update passes that breaks a stricter schema only where it changes nothing")
+    func ratcheting() throws {
+        var loose = try Manifest.value(Self.widgets)
+        loose[at: "\(Self.root).properties.spec.properties.color"] = ["type": "string"]
+        let former = ServedForm.of(try #require(CustomKind(loose)).storedType)
+        let form = ServedForm.of(try #require(CustomKind(try Manifest.value(Self.widgets))).storedType)
+        let stated = try Manifest.value(
+            "{apiVersion: example.com/v1, kind: Widget, metadata: {name: w}, spec: {color: green}}")
+        let created = try Admission.create(stated, in: former, namespace: "default").resource
+        #expect(throws: StatusError.self) { try Admission.create(stated, in: form, namespace: "default") }
+        var changed = created.value
+        changed[at: "spec.size"] = 3
+        #expect(try Admission.update(changed, in: form, old: created).resource.value[path: "spec", "size"] == 3)
+        var status = created.value
+        status["status"] = ["size": 4]
+        _ = try Admission.update(status, in: form, old: created, subresource: .status)
+        changed[at: "spec.color"] = "yellow"
+        #expect(throws: StatusError.self) { try Admission.update(changed, in: form, old: created) }
     }
 
     @Test("objects of a custom kind are admitted, changed and scaled")

@@ -185,6 +185,67 @@ import Testing
         let expected = try Manifest.value("{a: 1, n: null, o: {p: q}, l: [{z: true}], m: {k: {z: true}}}")
         #expect(schema.defaulted(value) == expected)
     }
+
+    @Test("null in a map and in a list is as absent, except where it is a value")
+    func nulls() throws {
+        let schema = try Self.schema(
+            """
+            {type: object, properties: {
+              labels: {type: object, additionalProperties: {type: string}},
+              known: {type: object, additionalProperties: {type: string, default: x}},
+              nullable: {type: object, additionalProperties: {type: string, nullable: true}},
+              open: {type: object, additionalProperties: true},
+              list: {type: array, items: {type: string, default: x}}}}
+            """)
+        let value = try Manifest.value(
+            "{labels: {a: null, b: c}, known: {a: null}, nullable: {a: null}, open: {a: null}, list: [null, z]}")
+        let expected = try Manifest.value(
+            "{labels: {b: c}, known: {a: x}, nullable: {a: null}, open: {a: null}, list: [x, z]}")
+        #expect(schema.defaulted(value) == expected)
+    }
+
+    @Test("what did not change is not judged anew by a schema that became stricter")
+    func ratcheting() throws {
+        let schema = try Self.schema(
+            """
+            {type: object, properties: {a: {type: integer}, b: {type: string},
+              list: {type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [k], items: {type: object,
+                properties: {k: {type: string}, v: {type: string, maxLength: 1}}}},
+              plain: {type: array, items: {type: string, maxLength: 1}}}}
+            """)
+        func faults(_ value: String, _ former: String) throws -> [String] {
+            var errors = FieldErrors()
+            schema.validate(try Manifest.value(value), former: try Manifest.value(former), into: &errors)
+            return errors.causes.map(\.field)
+        }
+        #expect(try faults("{a: x, b: new}", "{a: x, b: old}") == [])
+        #expect(try faults("{a: y}", "{a: x}") == ["a"])
+        #expect(try faults("{list: [{k: b, v: ok}, {k: a, v: xx}]}", "{list: [{k: a, v: xx}]}") == ["list[0].v"])
+        #expect(try faults("{plain: [xx, y]}", "{plain: [xx, y]}") == [])
+        #expect(try faults("{plain: [xx, z]}", "{plain: [xx, y]}") == ["plain[0]"])
+    }
+
+    @Test("long names and many unknown fields are cut short")
+    func longNames() throws {
+        let schema = try Self.schema(
+            "{type: object, properties: {m: {type: object, additionalProperties: {type: object}}}}")
+        let inner = Dictionary(uniqueKeysWithValues: (0..<3_000).map { ("f\($0)", JSONValue.integer(1)) })
+        let value: JSONValue = ["m": .object([String(repeating: "k", count: 100_000): .object(inner)])]
+        var unknown: [String] = []
+        #expect(schema.pruned(value, unknown: &unknown)["m"]?.objectValue?.values.map { $0 } == [[:]])
+        #expect(unknown.count == 1_000)
+        #expect(unknown.allSatisfy { $0.utf8.count < 1_100 })
+    }
+
+    @Test("the patterns of one object share a budget")
+    func sharedBudget() throws {
+        let text = "\"" + String(repeating: "a", count: 1_000) + "\""
+        let values = "[" + Array(repeating: text, count: 12).joined(separator: ", ") + "]"
+        let faults = try Self.faults("{type: array, items: {type: string, pattern: '(a?){1000}b'}}", values)
+        #expect(faults.count == 12)
+        #expect(faults.first?.hasSuffix("should match '(a?){1000}b'") == true)
+        #expect(faults.last?.hasSuffix("which takes too long to find out") == true)
+    }
 }
 
 @Suite("Patterns") struct TextPatternTests {
@@ -213,7 +274,8 @@ import Testing
         "what RE2 does not have is refused",
         arguments: [
             "(", ")", "[a", "a**", "*a", "(?=a)", "(?<!a)b", "\\1", "a{1001}", "[z-a]", "\\",
-            "(((a{1000}){1000}){1000})",
+            "(((a{1000}){1000}){1000})", "(a{40}){40}", "(((((){1000}){1000}){1000}){1000}){1000}",
+            String(repeating: "(){1000}", count: 50), String(repeating: "[a-z]", count: 20_000),
         ])
     func refusal(_ pattern: String) {
         #expect(throws: TextPattern.Fault.self) { try TextPattern(pattern) }
@@ -251,4 +313,15 @@ import Testing
 
     @Test("no paths are refused", arguments: ["spec", ".a[", ".a[?(b)]", ".a..", ".a[x]"])
     func refusal(_ path: String) { #expect(ColumnPath(path) == nil) }
+
+    @Test("paths that are long or deep are refused")
+    func bounds() {
+        func nested(_ depth: Int) -> String {
+            String(repeating: ".a[?(@", count: depth) + ".b" + String(repeating: ")]", count: depth)
+        }
+        #expect(ColumnPath(nested(8)) != nil)
+        #expect(ColumnPath(nested(9)) == nil)
+        #expect(ColumnPath(".a" + String(repeating: "[?(@", count: 700_000)) == nil)
+        #expect(ColumnPath(String(repeating: ".a", count: 600)) == nil)
+    }
 }

@@ -14,10 +14,15 @@ struct ColumnPath: Sendable {
 
     private var steps: [Step] = []
 
-    /// nil for a text that is no path.
+    private static let lengthLimit = 1_024
+    /// Filters within filters.
+    private static let depthLimit = 8
+
+    /// nil for a text that is no path, or one that is longer or deeper than any that means something.
     init?(_ text: String) {
+        guard text.utf8.count <= Self.lengthLimit else { return nil }
         var reader = ColumnPathReader(text)
-        guard let steps = Self.read(&reader, until: nil) else { return nil }
+        guard let steps = Self.read(&reader, until: nil, depth: 0) else { return nil }
         self.steps = steps
     }
 
@@ -98,7 +103,8 @@ struct ColumnPath: Sendable {
 
     // MARK: Reading
 
-    private static func read(_ reader: inout ColumnPathReader, until end: String?) -> [Step]? {
+    private static func read(_ reader: inout ColumnPathReader, until end: String?, depth: Int) -> [Step]? {
+        guard depth <= depthLimit else { return nil }
         var steps: [Step] = []
         while !reader.isAtEnd {
             if let end, reader.hasPrefix(end) { return steps }
@@ -115,7 +121,7 @@ struct ColumnPath: Sendable {
                     return nil
                 }
             } else if reader.take("[") {
-                guard let step = bracket(&reader) else { return nil }
+                guard let step = bracket(&reader, depth: depth) else { return nil }
                 steps.append(step)
             } else {
                 // Inside a filter a comparison follows.
@@ -125,9 +131,9 @@ struct ColumnPath: Sendable {
         return end == nil ? steps : nil
     }
 
-    private static func bracket(_ reader: inout ColumnPathReader) -> Step? {
+    private static func bracket(_ reader: inout ColumnPathReader, depth: Int) -> Step? {
         if reader.take("?(") {
-            guard reader.take("@"), let path = read(&reader, until: ")") else { return nil }
+            guard reader.take("@"), let path = read(&reader, until: ")", depth: depth + 1) else { return nil }
             reader.skipSpaces()
             let operation = ["==", "!=", "<=", ">=", "<", ">"].first { reader.take($0) } ?? ""
             var literal = JSONValue.null

@@ -5,6 +5,8 @@ struct CustomSubject: AdmissionSubject {
     let type: ResourceType
     private let version: CustomKind.Version
     private var document: JSONValue
+    /// The present object when this is its new state.
+    private var former: JSONValue?
     var metadata: ObjectMeta
 
     /// - Parameter document: as ``structure(_:of:)`` returned it.
@@ -36,10 +38,12 @@ struct CustomSubject: AdmissionSubject {
     mutating func prepareForCreate() { if version.hasStatus { document["status"] = nil } }
 
     mutating func prepareForUpdate(old: Resource) {
+        former = old.value
         if version.hasStatus { document["status"] = old.value["status"] }
     }
 
     mutating func prepareForStatusUpdate(old: Resource) {
+        former = old.value
         let status = document["status"]
         document = old.value
         document["status"] = status
@@ -53,7 +57,8 @@ struct CustomSubject: AdmissionSubject {
     func nameFault(_ name: String) -> String? { NameRules.subdomain(name) }
 
     func validate(into errors: inout FieldErrors) {
-        version.schema.validate(Resource(value: document, type: type).value, into: &errors)
+        version.schema.validate(
+            Resource(value: document, type: type).value, former: former.map(version.schema.defaulted), into: &errors)
         if let scale = version.scale, let replicas = CustomScale.value(at: scale.specReplicas, in: document)?.intValue,
             !(0...Int(Int32.max)).contains(replicas)
         {

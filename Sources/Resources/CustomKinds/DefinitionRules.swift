@@ -93,14 +93,19 @@ enum DefinitionRules {
         if Set(versions.map { $0.text("name") }).count < versions.count {
             errors.invalid("spec.versions", .array(versions), "must contain unique version names")
         }
-        for (index, version) in versions.enumerated() { checkVersion(version, "spec.versions[\(index)]", &errors) }
+        var room = StructuralSchemaRules.patternRoom
+        for (index, version) in versions.enumerated() {
+            checkVersion(version, "spec.versions[\(index)]", &room, &errors)
+        }
         if versions.count(where: { $0["storage"] == true }) != 1 {
             errors.invalid(
                 "spec.versions", .array(versions), "must have exactly one version marked as storage version")
         }
     }
 
-    private static func checkVersion(_ version: JSONValue, _ path: String, _ errors: inout FieldErrors) {
+    private static func checkVersion(
+        _ version: JSONValue, _ path: String, _ room: inout Int, _ errors: inout FieldErrors
+    ) {
         if let fault = NameRules.dns1035Label(version.text("name")) {
             errors.invalid("\(path).name", version.text("name"), fault)
         }
@@ -110,7 +115,9 @@ enum DefinitionRules {
                 "can only be set for deprecated versions")
         }
         if let schema = version[path: "schema", "openAPIV3Schema"], !schema.isNull {
-            errors.append(StructuralSchemaRules.check(schema, "\(path).schema.openAPIV3Schema").errors)
+            let rules = StructuralSchemaRules.check(schema, "\(path).schema.openAPIV3Schema", room: room)
+            room = rules.room
+            errors.append(rules.errors)
         } else {
             errors.required("\(path).schema.openAPIV3Schema", "schemas are required")
         }
@@ -160,7 +167,9 @@ enum DefinitionRules {
             let text = scale.text(field)
             if text.isEmpty {
                 if isRequired { errors.required("\(path).\(field)") }
-            } else if ColumnPath(text)?.members.map({ $0.count > 1 && below.contains($0[0]) }) != true {
+            } else if ColumnPath(text)?.members.map({
+                (2...CustomKind.ScalePaths.lengthLimit).contains($0.count) && below.contains($0[0])
+            }) != true {
                 errors.invalid("\(path).\(field)", text, words)
             }
         }

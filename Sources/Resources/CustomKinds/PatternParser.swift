@@ -67,12 +67,17 @@ struct PatternParser {
     private mutating func repetitions(of node: PatternNode, from start: Int) throws(TextPattern.Fault) -> PatternNode {
         var node = node
         var count = 0
+        var operation = position
         while let bounds = try bounds() {
             count += 1
             if count > 1 { throw fault("invalid nested repetition operator", from: start) }
             // Whether it is greedy makes no difference to whether there is a match.
             _ = take("?")
             node = .repeated(node, bounds.least, bounds.most)
+            if max(bounds.least, bounds.most ?? 0) >= 2, !node.repeats(atMost: Self.repeatLimit) {
+                throw fault("invalid repeat count", from: operation)
+            }
+            operation = position
         }
         return node
     }

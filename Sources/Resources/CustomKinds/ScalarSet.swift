@@ -44,6 +44,9 @@ struct ScalarSet: Sendable {
         "upper": ScalarSet("A"..."Z"), "word": word, "xdigit": ScalarSet("0"..."9", "A"..."F", "a"..."f"),
     ]
 
+    /// What it costs to look a character up, in steps of a match.
+    var weight: Int { 1 + items.count / 4 }
+
     var negated: ScalarSet {
         var set = self
         set.isNegated.toggle()

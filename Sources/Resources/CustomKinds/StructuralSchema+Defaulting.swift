@@ -6,20 +6,24 @@ extension StructuralSchema {
         switch value {
         case .object(var members):
             for (name, schema) in properties {
-                if let present = members[name], !present.isNull || schema.isNullable {
-                    members[name] = schema.defaulted(present)
-                } else {
-                    members[name] = schema.defaultValue.map(schema.defaulted)
-                }
+                members[name] = schema.settled(members[name])
             }
             if let additional {
                 for (name, member) in members where properties[name] == nil {
-                    members[name] = additional.defaulted(member)
+                    members[name] = additional.settled(member)
                 }
             }
             return .object(members)
-        case .array(let elements): return items.map { schema in .array(elements.map(schema.defaulted)) } ?? value
+        case .array(let elements):
+            // A null without a default stays: the places of the others must not change.
+            return items.map { schema in .array(elements.map { schema.settled($0) ?? $0 }) } ?? value
         default: return value
         }
+    }
+
+    /// What stands in place of a member that may be absent; nil for nothing.
+    private func settled(_ member: JSONValue?) -> JSONValue? {
+        if let member, !member.isNull || isNullable { return defaulted(member) }
+        return defaultValue.map(defaulted)
     }
 }

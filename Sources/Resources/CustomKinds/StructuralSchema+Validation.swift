@@ -3,22 +3,33 @@ import JSON
 extension StructuralSchema {
     /// Notes what is wrong with a value that has its defaults, in the words of kube-apiserver.
     ///
-    /// - Parameter path: as `spec.replicas`; empty for the whole object.
-    func validate(_ value: JSONValue, _ path: String = "", into errors: inout FieldErrors) {
+    /// - Parameter former: what stood there before. What did not change since is not judged anew, by a schema that may have
+    ///   become stricter.
+    func validate(
+        _ value: JSONValue, _ path: FieldTrail = .root, former: JSONValue? = nil, into errors: inout FieldErrors
+    ) {
+        var budget = TextPattern.budget
+        validate(value, path, former: former, budget: &budget, into: &errors)
+    }
+
+    private func validate(
+        _ value: JSONValue, _ path: FieldTrail, former: JSONValue?, budget: inout Int, into errors: inout FieldErrors
+    ) {
         if isNullable, value.isNull { return }
+        if let former, former == value { return }
         guard hasType(value) else {
-            errors.wrongType(path, Self.typeName(of: value), wanted: isIntOrString ? "integer,string" : type)
+            errors.wrongType(path.text, Self.typeName(of: value), wanted: isIntOrString ? "integer,string" : type)
             return
         }
         // Null without a type to have: nothing else can be said of it.
         if value.isNull { return }
-        limits?.validate(value, path, into: &errors)
+        limits?.validate(value, path, budget: &budget, into: &errors)
         switch value {
-        case .object(let members): validate(members, path, into: &errors)
-        case .array(let elements): validate(elements, path, into: &errors)
+        case .object(let members): validate(members, path, former, &budget, into: &errors)
+        case .array(let elements): validate(elements, path, former, &budget, into: &errors)
         default: break
         }
-        validateCombinations(value, path, into: &errors)
+        validateCombinations(value, path, former, &budget, into: &errors)
     }
 
     private func hasType(_ value: JSONValue) -> Bool {
@@ -51,28 +62,41 @@ extension StructuralSchema {
         }
     }
 
-    private func validate(_ members: [String: JSONValue], _ path: String, into errors: inout FieldErrors) {
-        func place(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
+    private func validate(
+        _ members: [String: JSONValue], _ path: FieldTrail, _ former: JSONValue?, _ budget: inout Int,
+        into errors: inout FieldErrors
+    ) {
         var missing = required
         if isEmbedded { missing += ["apiVersion", "kind"].filter { !required.contains($0) } }
-        for name in missing where members[name] == nil { errors.required(place(name)) }
+        for name in missing where members[name] == nil { errors.required(path.member(name).text) }
         for (name, member) in members.sorted(by: { $0.key < $1.key }) {
-            (properties[name] ?? additional)?.validate(member, place(name), into: &errors)
+            (properties[name] ?? additional)?.validate(
+                member, path.member(name), former: former?[name], budget: &budget, into: &errors)
         }
     }
 
-    private func validate(_ elements: [JSONValue], _ path: String, into errors: inout FieldErrors) {
+    private func validate(
+        _ elements: [JSONValue], _ path: FieldTrail, _ former: JSONValue?, _ budget: inout Int,
+        into errors: inout FieldErrors
+    ) {
         if let items {
+            let known = listType == "map" ? keyed(former?.arrayValue ?? []) : [:]
             for (index, element) in elements.enumerated() {
-                items.validate(element, "\(path)[\(index)]", into: &errors)
+                // Elements without a name cannot be told from their neighbours: the list changed as one.
+                let former = known.isEmpty ? nil : known[key(of: element)]
+                items.validate(element, path[index], former: former, budget: &budget, into: &errors)
             }
         }
         guard listType == "set" || listType == "map" else { return }
         var seen: Set<JSONValue> = []
         for (index, element) in elements.enumerated() {
             let name = listType == "set" ? element : key(of: element)
-            if !seen.insert(name).inserted { errors.duplicate("\(path)[\(index)]", name) }
+            if !seen.insert(name).inserted { errors.duplicate(path[index].text, name) }
         }
+    }
+
+    private func keyed(_ elements: [JSONValue]) -> [JSONValue: JSONValue] {
+        Dictionary(elements.map { (key(of: $0), $0) }) { first, _ in first }
     }
 
     /// What names an element of a `map` list.
@@ -84,10 +108,14 @@ extension StructuralSchema {
 
     // MARK: Combinations
 
-    private func validateCombinations(_ value: JSONValue, _ path: String, into errors: inout FieldErrors) {
-        func faults(_ schema: StructuralSchema) -> FieldErrors {
+    private func validateCombinations(
+        _ value: JSONValue, _ path: FieldTrail, _ former: JSONValue?, _ budget: inout Int,
+        into errors: inout FieldErrors
+    ) {
+        guard !anyOf.isEmpty || !oneOf.isEmpty || !allOf.isEmpty || negated != nil else { return }
+        func faults(_ schema: StructuralSchema, _ former: JSONValue?) -> FieldErrors {
             var own = FieldErrors()
-            schema.validate(value, path, into: &own)
+            schema.validate(value, path, former: former, budget: &budget, into: &own)
             return own
         }
         /// Of several sets of faults the smallest: what is probably meant.
@@ -95,59 +123,63 @@ extension StructuralSchema {
             attempts.min { $0.causes.count < $1.causes.count }
         }
         if !anyOf.isEmpty {
-            let attempts = anyOf.map(faults)
+            let attempts = anyOf.map { faults($0, former) }
             if !attempts.contains(where: \.causes.isEmpty) {
-                errors.combination(path, "must validate at least one schema (anyOf)")
+                errors.combination(path.text, "must validate at least one schema (anyOf)")
                 if let nearest = nearest(attempts) { errors.append(nearest) }
             }
         }
         if !oneOf.isEmpty {
-            let attempts = oneOf.map(faults)
+            // What was overlooked in one of them could make two of them hold.
+            let attempts = oneOf.map { faults($0, nil) }
             let good = attempts.count(where: \.causes.isEmpty)
             if good == 0 {
-                errors.combination(path, "must validate one and only one schema (oneOf). Found none valid")
+                errors.combination(path.text, "must validate one and only one schema (oneOf). Found none valid")
                 if let nearest = nearest(attempts) { errors.append(nearest) }
             } else if good > 1 {
                 errors.combination(
-                    path, "must validate one and only one schema (oneOf). Found \(good) valid alternatives")
+                    path.text, "must validate one and only one schema (oneOf). Found \(good) valid alternatives")
             }
         }
         if !allOf.isEmpty {
-            let bad = allOf.map(faults).filter { !$0.causes.isEmpty }
+            let bad = allOf.map { faults($0, former) }.filter { !$0.causes.isEmpty }
             for attempt in bad { errors.append(attempt) }
             if !bad.isEmpty {
                 errors.combination(
-                    path, "must validate all the schemas (allOf)\(bad.count == allOf.count ? ". None validated" : "")")
+                    path.text,
+                    "must validate all the schemas (allOf)\(bad.count == allOf.count ? ". None validated" : "")")
             }
         }
-        if let negated, faults(negated).causes.isEmpty {
-            errors.combination(path, "must not validate the schema (not)")
+        if let negated, faults(negated, nil).causes.isEmpty {
+            errors.combination(path.text, "must not validate the schema (not)")
         }
     }
 }
 
 extension StructuralSchema.Limits {
-    fileprivate func validate(_ value: JSONValue, _ path: String, into errors: inout FieldErrors) {
+    fileprivate func validate(
+        _ value: JSONValue, _ path: FieldTrail, budget: inout Int, into errors: inout FieldErrors
+    ) {
         if !allowed.isEmpty, !allowed.contains(where: { Self.equal($0, value) }) {
-            errors.notSupported(path, value, allowed)
+            errors.notSupported(path.text, value, allowed)
         }
         switch value {
         case .integer, .number: validate(number: value, path, into: &errors)
-        case .string(let text): validate(text: text, path, into: &errors)
+        case .string(let text): validate(text: text, path, &budget, into: &errors)
         case .array(let elements):
             if let minItems, elements.count < minItems {
-                errors.body(path, value, "should have at least \(minItems) items")
+                errors.body(path.text, value, "should have at least \(minItems) items")
             }
-            if let maxItems, elements.count > maxItems { errors.tooMany(path, elements.count, limit: maxItems) }
+            if let maxItems, elements.count > maxItems { errors.tooMany(path.text, elements.count, limit: maxItems) }
             if hasUniqueItems, Set(elements).count < elements.count {
-                errors.body(path, value, "shouldn't contain duplicates")
+                errors.body(path.text, value, "shouldn't contain duplicates")
             }
         case .object(let members):
             if let minProperties, members.count < minProperties {
-                errors.body(path, value, "should have at least \(minProperties) properties")
+                errors.body(path.text, value, "should have at least \(minProperties) properties")
             }
             if let maxProperties, members.count > maxProperties {
-                errors.body(path, value, "should have at most \(maxProperties) properties")
+                errors.body(path.text, value, "should have at most \(maxProperties) properties")
             }
         default: break
         }
@@ -160,22 +192,22 @@ extension StructuralSchema.Limits {
         return a == b
     }
 
-    private func validate(number value: JSONValue, _ path: String, into errors: inout FieldErrors) {
+    private func validate(number value: JSONValue, _ path: FieldTrail, into errors: inout FieldErrors) {
         guard let number = value.doubleValue else { return }
         if let multipleOf, multipleOf > 0 {
             let factor = number / multipleOf
             if abs(factor - factor.rounded()) > 1e-9 * max(1, abs(factor)) {
-                errors.body(path, value, "should be a multiple of \(GoNumber.text(multipleOf))")
+                errors.body(path.text, value, "should be a multiple of \(GoNumber.text(multipleOf))")
             }
         }
         if let maximum, excludesMaximum ? number >= maximum : number > maximum {
             errors.body(
-                path, value,
+                path.text, value,
                 "should be less than \(excludesMaximum ? "" : "or equal to ")\(GoNumber.text(maximum))")
         }
         if let minimum, excludesMinimum ? number <= minimum : number < minimum {
             errors.body(
-                path, value,
+                path.text, value,
                 "should be greater than \(excludesMinimum ? "" : "or equal to ")\(GoNumber.text(minimum))")
         }
         let range: ClosedRange<Double>? =
@@ -186,24 +218,27 @@ extension StructuralSchema.Limits {
             default: nil
             }
         if let range, !range.contains(number) {
-            errors.body(path, value, "must be of type integer with format \(format)", prefix: "Checked value ")
+            errors.body(path.text, value, "must be of type integer with format \(format)", prefix: "Checked value ")
         }
     }
 
-    private func validate(text: String, _ path: String, into errors: inout FieldErrors) {
+    private func validate(
+        text: String, _ path: FieldTrail, _ budget: inout Int, into errors: inout FieldErrors
+    ) {
         let count = text.unicodeScalars.count
-        if let maxLength, count > maxLength { errors.tooLong(path, maxBytes: maxLength) }
+        if let maxLength, count > maxLength { errors.tooLong(path.text, maxBytes: maxLength) }
         if let minLength, count < minLength {
-            errors.body(path, .string(text), "should be at least \(minLength) chars long")
+            errors.body(path.text, .string(text), "should be at least \(minLength) chars long")
         }
         if let pattern {
-            switch pattern.compiled.matches(text) {
+            switch pattern.compiled.matches(text, budget: &budget) {
             case true?: break
-            case false?: errors.body(path, .string(text), "should match '\(pattern.text)'")
+            case false?: errors.body(path.text, .string(text), "should match '\(pattern.text)'")
             case nil:
-                errors.body(path, .string(text), "should match '\(pattern.text)', which takes too long to find out")
+                errors.body(
+                    path.text, .string(text), "should match '\(pattern.text)', which takes too long to find out")
             }
         }
-        if let holds = TextFormat.named(format), !holds(text) { errors.wrongFormat(path, text, format) }
+        if let holds = TextFormat.named(format), !holds(text) { errors.wrongFormat(path.text, text, format) }
     }
 }

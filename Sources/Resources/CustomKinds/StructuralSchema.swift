@@ -84,7 +84,9 @@ final class StructuralSchema: Sendable {
         defaultValue = schema["default"]
         properties = (schema["properties"]?.objectValue ?? [:]).mapValues(StructuralSchema.init)
         switch schema["additionalProperties"] {
-        case .bool(true)?: additional = StructuralSchema(["x-kubernetes-preserve-unknown-fields": true])
+        // Whatever stands there stays, null too.
+        case .bool(true)?:
+            additional = StructuralSchema(["nullable": true, "x-kubernetes-preserve-unknown-fields": true])
         case .object(let members)?: additional = StructuralSchema(.object(members))
         default: additional = nil
         }

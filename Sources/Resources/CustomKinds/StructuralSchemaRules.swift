@@ -5,6 +5,13 @@ struct StructuralSchemaRules {
     private(set) var errors = FieldErrors()
     /// Whether rules in CEL stand somewhere: they are carried and not enforced.
     private(set) var hasExpressions = false
+    /// How much the patterns that follow may weigh.
+    private(set) var room: Int
+
+    /// What all patterns of a definition may weigh together.
+    static let patternRoom = 200_000
+    /// What a pattern that cannot be made has cost.
+    private static let faultWeight = 20_000
 
     /// Where a schema stands: what it may say depends on it.
     private enum Place {
@@ -30,8 +37,10 @@ struct StructuralSchemaRules {
     ]
 
     /// Checks the schema of a version.
-    static func check(_ schema: JSONValue, _ path: String) -> StructuralSchemaRules {
-        var rules = StructuralSchemaRules()
+    ///
+    /// - Parameter room: what the versions before it left of ``patternRoom``.
+    static func check(_ schema: JSONValue, _ path: String, room: Int = patternRoom) -> StructuralSchemaRules {
+        var rules = StructuralSchemaRules(room: room)
         rules.check(schema, path, .root)
         if rules.errors.causes.isEmpty { rules.checkDefaults(schema, path) }
         return rules
@@ -187,12 +196,7 @@ struct StructuralSchemaRules {
     }
 
     private mutating func checkValues(_ schema: JSONValue, _ path: String) {
-        if let pattern = schema["pattern"]?.stringValue {
-            do { _ = try TextPattern(pattern) } catch {
-                errors.invalid(
-                    "\(path).pattern", pattern, "must be a valid regular expression, but isn't: \(error.message)")
-            }
-        }
+        if let pattern = schema["pattern"]?.stringValue { checkPattern(pattern, "\(path).pattern") }
         for field in ["minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"] {
             if let number = schema[field], number.intValue.map({ $0 >= 0 }) != true {
                 errors.invalid("\(path).\(field)", number, "must be a whole number that is not negative")
@@ -207,6 +211,17 @@ struct StructuralSchemaRules {
             if let flag = schema[field], flag.boolValue == nil {
                 errors.invalid("\(path).\(field)", flag, "must be a boolean")
             }
+        }
+    }
+
+    private mutating func checkPattern(_ pattern: String, _ path: String) {
+        guard room > 0 else {
+            errors.forbidden(path, "the patterns of a definition must not have more than \(Self.patternRoom) steps")
+            return
+        }
+        do { room -= try TextPattern(pattern).weight } catch {
+            room -= Self.faultWeight
+            errors.invalid(path, pattern, "must be a valid regular expression, but isn't: \(error.message)")
         }
     }
 
@@ -285,7 +300,7 @@ struct StructuralSchemaRules {
                     "must not have unknown fields: \(unknown.sorted().joined(separator: ", "))")
             }
             var faults = FieldErrors()
-            structural.validate(structural.defaulted(value), "default", into: &faults)
+            structural.validate(structural.defaulted(value), .root.member("default"), into: &faults)
             errors.append(faults.moved(below: path))
         }
         for (field, child) in Self.children(of: schema) { checkDefaults(child, "\(path).\(field)") }

@@ -9,27 +9,43 @@ struct TextPattern: Sendable {
     }
 
     private let program: [PatternProgram.Instruction]
+    /// What it cost to make, which is at least the number of its instructions.
+    let weight: Int
 
     init(_ text: String) throws(Fault) {
+        guard text.utf8.count <= Self.lengthLimit else {
+            throw Fault(message: "error parsing regexp: expression too large")
+        }
         var parser = PatternParser(text)
-        program = try PatternProgram.compiled(try parser.whole())
+        var program = PatternProgram()
+        try program.emit(try parser.whole())
+        self.program = program.code + [.match]
+        weight = max(program.code.count + 1, program.work)
     }
 
-    /// Steps that one match may take: a fraction of a second.
-    private static let budget = 5_000_000
+    private static let lengthLimit = 65_536
+
+    /// Steps that the matches of one object may take together: a fraction of a second.
+    static let budget = 20_000_000
 
     /// Whether some part of the text matches; nil when the budget did not suffice to tell.
     func matches(_ text: String) -> Bool? {
+        var budget = Self.budget
+        return matches(text, budget: &budget)
+    }
+
+    /// The same with a budget that others have drawn on, and will.
+    func matches(_ text: String, budget: inout Int) -> Bool? {
+        guard budget > 0 else { return nil }
         let scalars = Array(text.unicodeScalars)
         var run = PatternRun(program: program)
-        var steps = 0
+        defer { budget -= run.steps }
         for position in 0...scalars.count {
             let before = position > 0 ? scalars[position - 1] : nil
             let after = position < scalars.count ? scalars[position] : nil
             // A match may begin anywhere.
             if run.enter(0, before, after) { return true }
-            steps += run.width + 1
-            if steps > Self.budget { return nil }
+            if run.steps > budget { return nil }
             guard let after else { break }
             let next = position + 1 < scalars.count ? scalars[position + 1] : nil
             if run.advance(over: after, next) { return true }
@@ -45,18 +61,20 @@ private struct PatternRun {
     /// In which generation an instruction was reached last: each is a thread once.
     private var marks: [Int]
     private var generation = 1
+    /// The work so far: every instruction that was looked at, and every range that a character was compared with.
+    private(set) var steps: Int
 
     init(program: [PatternProgram.Instruction]) {
         self.program = program
         marks = Array(repeating: 0, count: program.count)
+        steps = 1 + program.count / 16
     }
-
-    var width: Int { threads.count }
 
     /// Adds a thread and what follows from it without reading; true when that reaches the end.
     mutating func enter(_ start: Int, _ before: Unicode.Scalar?, _ after: Unicode.Scalar?) -> Bool {
         var pending = [start]
         while let index = pending.popLast() {
+            steps += 1
             guard marks[index] != generation else { continue }
             marks[index] = generation
             switch program[index] {
@@ -75,16 +93,16 @@ private struct PatternRun {
         threads.removeAll(keepingCapacity: true)
         generation += 1
         for index in present {
-            if case .read(let set) = program[index], set.contains(scalar), enter(index + 1, scalar, next) {
-                return true
-            }
+            guard case .read(let set) = program[index] else { continue }
+            steps += set.weight
+            if set.contains(scalar), enter(index + 1, scalar, next) { return true }
         }
         return false
     }
 }
 
 /// An expression as instructions.
-enum PatternProgram {
+struct PatternProgram {
     enum Instruction: Sendable {
         case read(ScalarSet)
         case check(PatternAssertion)
@@ -96,40 +114,41 @@ enum PatternProgram {
     /// As in RE2: repetitions are written out, so that their product counts.
     private static let limit = 20_000
 
-    static func compiled(_ node: PatternNode) throws(TextPattern.Fault) -> [Instruction] {
-        var code: [Instruction] = []
-        try emit(node, &code)
-        return code + [.match]
-    }
+    private(set) var code: [Instruction] = []
+    /// Nodes that were written out. What is empty makes no instruction and is work all the same.
+    private(set) var work = 0
 
-    private static func emit(_ node: PatternNode, _ code: inout [Instruction]) throws(TextPattern.Fault) {
-        guard code.count < limit else { throw TextPattern.Fault(message: "expression nests or repeats too much") }
+    mutating func emit(_ node: PatternNode) throws(TextPattern.Fault) {
+        work += 1
+        guard code.count < Self.limit, work < 2 * Self.limit else {
+            throw TextPattern.Fault(message: "expression nests or repeats too much")
+        }
         switch node {
         case .empty: break
         case .set(let set): code.append(.read(set))
         case .assertion(let assertion): code.append(.check(assertion))
-        case .sequence(let nodes): for node in nodes { try emit(node, &code) }
+        case .sequence(let nodes): for node in nodes { try emit(node) }
         case .choice(let nodes):
             var ends: [Int] = []
             for (index, node) in nodes.enumerated() {
                 guard index < nodes.count - 1 else {
-                    try emit(node, &code)
+                    try emit(node)
                     break
                 }
                 let split = code.count
                 code.append(.jump(0))
-                try emit(node, &code)
+                try emit(node)
                 ends.append(code.count)
                 code.append(.jump(0))
                 code[split] = .split(split + 1, code.count)
             }
             for end in ends { code[end] = .jump(code.count) }
         case .repeated(let node, let least, let most):
-            for _ in 0..<least { try emit(node, &code) }
+            for _ in 0..<least { try emit(node) }
             guard let most else {
                 let split = code.count
                 code.append(.jump(0))
-                try emit(node, &code)
+                try emit(node)
                 code.append(.jump(split))
                 code[split] = .split(split + 1, code.count)
                 return
@@ -138,7 +157,7 @@ enum PatternProgram {
             for _ in least..<max(least, most) {
                 splits.append(code.count)
                 code.append(.jump(0))
-                try emit(node, &code)
+                try emit(node)
             }
             for split in splits { code[split] = .split(split + 1, code.count) }
         }
@@ -153,6 +172,19 @@ indirect enum PatternNode: Sendable {
     case sequence([PatternNode])
     case choice([PatternNode])
     case repeated(PatternNode, Int, Int?)
+
+    /// Whether repetitions within repetitions come to no more than `count`: Go's rule.
+    func repeats(atMost count: Int) -> Bool {
+        switch self {
+        case .empty, .set, .assertion: return true
+        case .sequence(let nodes), .choice(let nodes): return nodes.allSatisfy { $0.repeats(atMost: count) }
+        case .repeated(let node, let least, let most):
+            let times = most ?? least
+            if most == 0 { return true }
+            guard times <= count else { return false }
+            return node.repeats(atMost: times > 0 ? count / times : count)
+        }
+    }
 }
 
 /// A condition on a place in the text.
