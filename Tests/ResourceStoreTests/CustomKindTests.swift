@@ -3,7 +3,7 @@ import ResourceStore
 import Resources
 import Testing
 
-@Suite("Custom kinds in a store") struct CustomKindTests {
+@Suite("Custom kinds in a store", .timeLimit(.minutes(5))) struct CustomKindTests {
     private static func definition(
         _ plural: String = "widgets", kind: String = "Widget", stored: String = "v1"
     ) -> Resource {

@@ -323,5 +323,8 @@ import Testing
         #expect(ColumnPath(nested(9)) == nil)
         #expect(ColumnPath(".a" + String(repeating: "[?(@", count: 700_000)) == nil)
         #expect(ColumnPath(String(repeating: ".a", count: 600)) == nil)
+        #expect(ColumnPath(".a..b..c") != nil)
+        #expect(ColumnPath("..a..b..c") == nil)
+        #expect(ColumnPath("..a..b[?(@..c)]") == nil)
     }
 }

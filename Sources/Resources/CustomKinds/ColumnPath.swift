@@ -17,6 +17,8 @@ struct ColumnPath: Sendable {
     private static let lengthLimit = 1_024
     /// Filters within filters.
     private static let depthLimit = 8
+    /// Each finds what is deep in an object once more for every level above it.
+    private static let descentLimit = 2
 
     /// nil for a text that is no path, or one that is longer or deeper than any that means something.
     init?(_ text: String) {
@@ -109,7 +111,8 @@ struct ColumnPath: Sendable {
         while !reader.isAtEnd {
             if let end, reader.hasPrefix(end) { return steps }
             if reader.take("..") {
-                guard let name = reader.name() else { return nil }
+                reader.descents += 1
+                guard reader.descents <= descentLimit, let name = reader.name() else { return nil }
                 steps.append(.descent(name))
             } else if reader.take(".") {
                 if reader.isAtEnd || reader.hasPrefix("[") { continue }
@@ -161,6 +164,8 @@ struct ColumnPath: Sendable {
 private struct ColumnPathReader {
     private let text: [Character]
     private var position = 0
+    /// Those that were read so far, also within filters.
+    var descents = 0
 
     /// kubectl's braces around it are allowed.
     init(_ text: String) {
