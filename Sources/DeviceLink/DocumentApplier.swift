@@ -98,6 +98,8 @@ public struct DocumentApplier {
     private mutating func put(_ key: ResourceKey, _ object: JSONValue) throws {
         // A definition on its way out takes its objects with it: they come back when it does.
         if key.type.custom?.isTerminating == true {
+            try origin.forget(key, transaction.connection)
+            known[key] = nil
             outcome.pending.append(key.description)
             return
         }

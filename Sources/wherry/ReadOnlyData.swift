@@ -15,27 +15,22 @@ final class ReadOnlyData: Sendable {
     }
 
     /// An overlay of the directory when its file system is read-only; nil when it is not.
+    ///
+    /// While the disk stays so an agent that starts again finds the same overlay. After that it is never used again: the disk
+    /// changes beneath it.
     static func cover(_ directory: String, run: String) throws -> ReadOnlyData? {
-        let changes = Changes(run: run)
-        let isMounted = Files.isMountPoint(changes.data)
+        let outages = Outage.all(below: run)
+        let open = outages.first { !$0.isOver }
         // Not beside an agent that works on it.
-        if isMounted { close(try DaemonDirectories.lock(changes.data)) }
+        if let open, Files.isMountPoint(open.data) { close(try DaemonDirectories.lock(open.data)) }
         let disk = try FileDescriptor.open(directory, O_RDONLY | O_DIRECTORY)
         guard refusal(of: disk.rawValue) == .readOnly else {
-            try changes.forget(unlessUsedBelow: run)
+            for outage in outages { try outage.end(unlessUsedBelow: run) }
             return nil
         }
-        if !isMounted {
-            try changes.prepare()
-            let options = changes.options(lower: directory)
-            try systemCall("mount", on: changes.data) { mount("overlay", changes.data, "overlay", 0, options) }
-            // Containers have overlays of their own, which cannot lie in another overlay's changes.
-            let containers = changes.data + "/containers"
-            try Files.makeDirectories(containers, mode: 0o700)
-            let bind = UInt(1 << 12)  // MS_BIND
-            try systemCall("mount", on: containers) { mount(changes.containers, containers, nil, bind, nil) }
-        }
-        return ReadOnlyData(data: changes.data, disk: disk)
+        let outage = open ?? Outage(run: run, number: (outages.last?.number ?? 0) + 1)
+        try outage.mount(over: directory)
+        return ReadOnlyData(data: outage.data, disk: disk)
     }
 
     /// Whether the disk can be written again.
@@ -55,38 +50,61 @@ final class ReadOnlyData: Sendable {
         return pwrite(lock, "", 0, 0) == 0 ? nil : .last
     }
 
-    /// Where the overlay and its changes stand.
-    private struct Changes {
+    /// Where the overlay of one time without a writable disk stands, and its changes.
+    private struct Outage {
+        private static let name = "read-only-data-"
         private static let detach: Int32 = 2  // MNT_DETACH
-        private let root: String
+        let number: Int
+        private let run: String
 
-        init(run: String) {
-            root = run + "/read-only-data"
+        init(run: String, number: Int) {
+            self.run = run
+            self.number = number
         }
 
-        var data: String { root + "/data" }
-        var containers: String { root + "/containers" }
+        static func all(below run: String) -> [Outage] {
+            ((try? Files.listDirectory(run)) ?? []).compactMap { entry in
+                guard entry.hasPrefix(name) else { return nil }
+                return Int(entry.dropFirst(name.count)).map { Outage(run: run, number: $0) }
+            }.sorted { $0.number < $1.number }
+        }
 
-        func prepare() throws {
+        private var root: String { "\(run)/\(Self.name)\(number)" }
+        var data: String { root + "/data" }
+        private var containers: String { root + "/containers" }
+        private var mark: String { root + "/over" }
+        var isOver: Bool { Files.exists(mark) }
+
+        func mount(over directory: String) throws {
             for name in ["data", "upper", "work", "containers"] {
                 try Files.makeDirectories("\(root)/\(name)", mode: 0o700)
             }
+            if !Files.isMountPoint(data) {
+                try systemCall("mount", on: data) { Linux.mount("overlay", data, "overlay", 0, options(directory)) }
+            }
+            // Containers have overlays of their own, which cannot lie in another overlay's changes.
+            let bound = data + "/containers"
+            guard !Files.isMountPoint(bound) else { return }
+            try Files.makeDirectories(bound, mode: 0o700)
+            let bind = UInt(1 << 12)  // MS_BIND
+            try systemCall("mount", on: bound) { Linux.mount(containers, bound, nil, bind, nil) }
         }
 
-        func options(lower: String) -> String {
-            "lowerdir=\(Self.quoted(lower)),upperdir=\(Self.quoted(root))/upper,workdir=\(Self.quoted(root))/work"
-        }
-
-        /// Changes on which a container still runs stay; the others go.
-        func forget(unlessUsedBelow run: String) throws {
-            guard Files.exists(root) else { return }
+        /// Changes on which a container still runs stay for it; the others go.
+        func end(unlessUsedBelow run: String) throws {
             let started = Files.exists(containers) ? try Files.listDirectory(containers) : []
-            guard !started.contains(where: { Files.exists("\(run)/containers/\($0)") }) else { return }
+            guard !started.contains(where: { Files.exists("\(run)/containers/\($0)") }) else {
+                return try Files.writeAtomically([], to: mark, durable: false)
+            }
             if Files.isMountPoint(data) {
                 umount2(data + "/containers", Self.detach)
                 try systemCall("umount", on: data) { umount2(data, Self.detach) }
             }
             try Files.removeTree(root)
+        }
+
+        private func options(_ lower: String) -> String {
+            "lowerdir=\(Self.quoted(lower)),upperdir=\(Self.quoted(root))/upper,workdir=\(Self.quoted(root))/work"
         }
 
         /// What separates the options of an overlay may stand in a path, too.

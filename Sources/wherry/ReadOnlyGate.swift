@@ -25,7 +25,12 @@ struct ReadOnlyGate: RequestGate {
 
     private static func changesNothing(_ request: Request) -> Bool {
         let path = request.uri.path
-        return [.get, .head].contains(request.method) || path.hasPrefix("/api/") || path.hasPrefix("/apis/")
-            || path.hasSuffix("/push")
+        switch request.method {
+        case .get, .head: return true
+        case _ where path.hasPrefix("/api/") || path.hasPrefix("/apis/"): return true
+        case .post where path == "/wherry/v1/images/check": return request.uri.queryParameters["repair"] == "0"
+        case .post: return path.hasSuffix("/push")
+        default: return false
+        }
     }
 }

@@ -255,8 +255,25 @@ def test_on_a_read_only_disk_the_device_goes_on_in_memory(device):
     assert agent.container_pids() == pids
     agent.kubectl("delete", "configmap", "kept")
     assert "wherry_data_read_only 0" in agent.get("/metrics")[1].decode()
-    # The container that was started in memory still has its files.
-    assert agent.kubectl("exec", "early", "--", "cat", "/file").stdout == "kept\n"
+    # The container that was started in memory still has its files; a second time begins with what the disk has by then.
+    agent.kubectl("create", "configmap", "between", "--from-literal=a=1")
+    agent.stop()
+    agent.log.write_text("")
+    subprocess.run(["mount", "-o", "remount,ro", agent.data], check=True)
+    try:
+        agent.start()
+        assert "going on in memory" in agent.log.read_text()
+        wait_for(lambda: agent.running("early"), "it knows its pods")
+        assert agent.kubectl("get", "configmap", "between", "-o", "jsonpath={.data.a}").stdout == "1"
+        assert agent.cli("images", "--check", "--no-repair").returncode == 0
+        assert agent.kubectl("exec", "early", "--", "cat", "/file").stdout == "kept\n"
+        agent.stop()
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", agent.data], check=True)
+    agent.start()
+    wait_for(lambda: agent.running("early"), "it knows its pods")
+    assert agent.container_pids() == pids and not list(agent.run_dir.glob("read-only-data-2"))
+    agent.kubectl("delete", "configmap", "between")
     device.pids = pids
 
 

@@ -42,7 +42,7 @@ public final class CustomKind: Sendable {
     let storedVersion: String
     /// Whether the definition is being deleted: then nothing new is made.
     public let isTerminating: Bool
-    /// Changes with the definition's spec.
+    /// Changes with the definition's spec, and with the names that are accepted.
     public let fingerprint: String
 
     /// nil for a document that defines nothing.
@@ -66,8 +66,9 @@ public final class CustomKind: Sendable {
         guard let stored = versions.first(where: \.isStored) else { return nil }
         storedVersion = stored.name
         isTerminating = definition[path: "metadata", "deletionTimestamp"] != nil
-        fingerprint =
-            definition.text("metadata", "uid") + ":\(definition[path: "metadata", "generation"]?.intValue ?? 0)"
+        let generation = definition[path: "metadata", "generation"]?.intValue ?? 0
+        fingerprint = ([definition.text("metadata", "uid"), "\(generation)", kind, listKind, singular] + shortNames)
+            .joined(separator: ":")
     }
 
     subscript(version: String) -> Version? { versions.first { $0.name == version } }

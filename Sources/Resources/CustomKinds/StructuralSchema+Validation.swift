@@ -12,7 +12,8 @@ extension StructuralSchema {
         validate(value, path, former: former, budget: &budget, into: &errors)
     }
 
-    private func validate(
+    /// The same with a budget of steps that others draw on, too.
+    func validate(
         _ value: JSONValue, _ path: FieldTrail, former: JSONValue?, budget: inout Int, into errors: inout FieldErrors
     ) {
         if isNullable, value.isNull { return }

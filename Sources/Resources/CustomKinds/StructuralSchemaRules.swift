@@ -7,6 +7,8 @@ struct StructuralSchemaRules {
     private(set) var hasExpressions = false
     /// How much the patterns that follow may weigh.
     private(set) var room: Int
+    /// Steps of matching that all defaults share.
+    private(set) var budget = TextPattern.budget
 
     /// What all patterns of a definition may weigh together.
     static let patternRoom = 200_000
@@ -300,7 +302,8 @@ struct StructuralSchemaRules {
                     "must not have unknown fields: \(unknown.sorted().joined(separator: ", "))")
             }
             var faults = FieldErrors()
-            structural.validate(structural.defaulted(value), .root.member("default"), into: &faults)
+            structural.validate(
+                structural.defaulted(value), .root.member("default"), former: nil, budget: &budget, into: &faults)
             errors.append(faults.moved(below: path))
         }
         for (field, child) in Self.children(of: schema) { checkDefaults(child, "\(path).\(field)") }
