@@ -217,7 +217,7 @@ def test_kills_of_the_agent_at_random_bytes(device, shelf, links, place, silent)
 
 def has_taken(device: Agent, link: BadLink) -> bool:
     """Whether every byte that came is in a part, or in a blob that is complete."""
-    for path, position in link.position.items():
+    for path, position in list(link.position.items()):
         part = device.data / "ingest" / f"{path.rsplit(':', 1)[1]}.part"
         with contextlib.suppress(FileNotFoundError):
             if part.stat().st_size < position:
