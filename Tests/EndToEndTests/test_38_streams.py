@@ -108,7 +108,8 @@ def test_exec_on_a_terminal_follows_its_size(device, minor):
     terminal.resize(50, 120)
     terminal.type("while [ \"$(stty size)\" != '50 120' ]; do sleep 0.1; done; echo re''sized\n")
     terminal.expect("resized\r\n")
-    terminal.type("echo be''gun; sleep 1000\n")
+    # Said by the program that has the terminal: before that Ctrl-C would be the shell's.
+    terminal.type("sh -c 'echo be\"\"gun; exec sleep 1000'\n")
     terminal.expect("begun\r\n")
     terminal.type("\x03")  # Ctrl-C reaches the program, not kubectl
     terminal.expect("# ")
