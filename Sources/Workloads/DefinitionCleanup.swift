@@ -23,6 +23,19 @@ public struct DefinitionCleanup: Service {
         await cancelWhenGracefulShutdown { await cleanUp() }
     }
 
+    /// Those that were marked while nobody looked.
+    private func terminating() async -> Set<String> {
+        while !Task.isCancelled {
+            do {
+                return Set(try await store.list(.customResourceDefinition).items.filter(\.isTerminating).map(\.name))
+            } catch {
+                logger.error("definitions cannot be listed: trying again", metadata: ["error": "\(error)"])
+                try? await clock.sleep(for: .seconds(10))
+            }
+        }
+        return []
+    }
+
     /// Ends when the task is cancelled or the store closes.
     func cleanUp() async {
         let feed = store.changes(exceptOf: [.event]) { event -> Set<String> in
@@ -31,9 +44,7 @@ public struct DefinitionCleanup: Service {
             if event.kind == .deleted, let custom = resource.type.custom { return [custom.name] }
             return resource.type == .customResourceDefinition && resource.isTerminating ? [resource.name] : []
         }
-        if let present = try? await store.list(.customResourceDefinition).items {
-            feed.mark(Set(present.filter(\.isTerminating).map(\.name)))
-        }
+        feed.mark(await terminating())
         await withDiscardingTaskGroup { group in
             var queue = WorkQueue<String>()
             for await names in feed {
