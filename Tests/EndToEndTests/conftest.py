@@ -39,6 +39,19 @@ def agent(place, images):
     agent.remove_everything()
 
 
+@pytest.fixture(scope="module")
+def device(images):
+    """An agent that the cases of a file share."""
+    place = Path(tempfile.mkdtemp(prefix="w-", dir="/tmp"))
+    agent = Agent(place / "a", "--node-name", "dev1").start()
+    try:
+        import_busybox(agent, images)
+        yield agent
+    finally:
+        agent.remove_everything()
+        shutil.rmtree(place, ignore_errors=True)
+
+
 @pytest.fixture
 def registry(place):
     registry = Registry(place / "registry").start()

@@ -3,11 +3,8 @@
 import base64
 import json
 import os
-import shutil
 import subprocess
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
 
@@ -32,18 +29,6 @@ def environment(agent) -> dict:
 def k(agent, minor: str, *arguments: str, timeout=60) -> subprocess.CompletedProcess:
     return subprocess.run([client(minor), *arguments], env=environment(agent), capture_output=True, text=True,
                           stdin=subprocess.DEVNULL, timeout=timeout)
-
-
-@pytest.fixture(scope="module")
-def device(images):
-    place = Path(tempfile.mkdtemp(prefix="w-", dir="/tmp"))
-    agent = Agent(place / "a", "--node-name", "dev1").start()
-    try:
-        import_busybox(agent, images)
-        yield agent
-    finally:
-        agent.remove_everything()
-        shutil.rmtree(place, ignore_errors=True)
 
 
 def ephemeral(agent, name, container) -> dict:

@@ -4,29 +4,12 @@ One agent serves the whole file; each client has a namespace of its own for each
 """
 
 import json
-import shutil
 import subprocess
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import pytest
-
-from harness import SLEEP, Agent, import_busybox, pod, run, wait_for
+from harness import SLEEP, pod, run, wait_for
 from python_objects import OBJECTS
 from test_40_kubectl_minors import MINORS, Client, manifest
-
-
-@pytest.fixture(scope="module")
-def device(images):
-    place = Path(tempfile.mkdtemp(prefix="w-", dir="/tmp"))
-    agent = Agent(place / "a", "--node-name", "dev1").start()
-    try:
-        import_busybox(agent, images)
-        yield agent
-    finally:
-        agent.remove_everything()
-        shutil.rmtree(place, ignore_errors=True)
 
 
 def client(device, minor, name):
