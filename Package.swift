@@ -13,22 +13,12 @@ let settings: [SwiftSetting] = [
     .unsafeFlags(["-Osize"], .when(configuration: .release)),
 ]
 
-/// For what a container's start runs through: metadata of generic types is named in the code instead of looked up by its
-/// mangled name, which searches all 20,000 conformances of the program once for each type.
-let startSettings =
-    settings + [
-        .unsafeFlags(
-            ["-Xfrontend", "-disable-concrete-type-metadata-mangled-name-accessors"], .when(configuration: .release))
-    ]
-
 /// The shipped file is linked by a linker of our own (deploy/static/build-wherry.sh).
 let staticLinker: [LinkerSetting] =
     Context.environment["WHERRY_STATIC"] == nil
     ? [] : [.unsafeFlags(["-Xclang-linker", "--ld-path=\(Context.packageDirectory)/deploy/static/ld.py"])]
 
-func capability(
-    _ name: String, _ dependencies: [Target.Dependency] = [], settings: [SwiftSetting] = settings
-) -> Target {
+func capability(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
@@ -92,18 +82,18 @@ let package = Package(
         library("CZlib", "zlib", "zlib1g-dev"),
 
         // Leaves: know nothing of the product.
-        capability("JSON", settings: startSettings),
+        capability("JSON"),
         capability("YAML", ["CYAML", "JSON"]),
-        capability("Linux", ["CLinux"], settings: startSettings),
+        capability("Linux", ["CLinux"]),
         capability("SQLite", ["CSQLite"]),
-        capability("OCI", ["JSON"], settings: startSettings),
+        capability("OCI", ["JSON"]),
         capability("Identity", [.crypto, .swiftASN1, .x509]),
         capability("Streams", ["CZlib", .crypto, .nioCore]),
         capability("Telemetry", ["JSON", "Linux", .logging]),
 
         // Containers.
-        capability("Cgroups", ["CCgroup", "Linux"], settings: startSettings),
-        capability("ContainerRuntime", ["CSeccomp", "Cgroups", "JSON", "Linux", "OCI"], settings: startSettings),
+        capability("Cgroups", ["CCgroup", "Linux"]),
+        capability("ContainerRuntime", ["CSeccomp", "Cgroups", "JSON", "Linux", "OCI"]),
         capability(
             "Images",
             [
@@ -182,7 +172,7 @@ let package = Package(
                 .hummingbird,
                 .logging, .nioCore, .nioHTTP1, .nioPosix, .serviceLifecycle, .unixSignals,
             ],
-            swiftSettings: startSettings,
+            swiftSettings: settings,
             linkerSettings: staticLinker),
 
         // The runtime's hidden verbs alone: what ContainerRuntimeTests start as monitor.
