@@ -18,10 +18,13 @@ public struct CertificateAuthority: Sendable {
     let certificate: Certificate
     let key: Certificate.PrivateKey
 
-    /// Makes a new CA.
-    public static func create(commonName: String) throws(IdentityError) -> CertificateAuthority {
-        try wrapping(.signing, "cannot make the certificate authority \(commonName)") {
-            let key = P256.Signing.PrivateKey()
+    /// Makes a new CA, or a new certificate for one whose key is there: what the CA has issued and who trusts its former
+    /// certificate goes on, as long as it has its name.
+    public static func create(commonName: String, keyPEM: String? = nil) throws(IdentityError) -> CertificateAuthority {
+        let key = try wrapping(.malformed, "the CA key is not a P-256 key in PEM form") {
+            try keyPEM.map { try P256.Signing.PrivateKey(pemRepresentation: $0) } ?? P256.Signing.PrivateKey()
+        }
+        return try wrapping(.signing, "cannot make the certificate authority \(commonName)") {
             let signer = Certificate.PrivateKey(key)
             let name = try DistinguishedName { CommonName(commonName) }
             let certificate = try Certificate(

@@ -37,21 +37,25 @@ struct ListenerIdentity: Sendable {
     private static func loadAuthority(_ path: String, commonName: String) throws -> CertificateAuthority {
         let certificate = "\(path).pem"
         let key = "\(path).key"
-        guard Files.exists(certificate) || Files.exists(key) else {
-            let made = try CertificateAuthority.create(commonName: commonName)
-            try Files.writeAtomically(Array(made.keyPEM.utf8), to: key)
-            try Files.writeAtomically(Array(made.certificatePEM.utf8), to: certificate)
-            return made
+        func read(_ file: String) throws -> String { String(decoding: try Files.read(file), as: UTF8.self) }
+        func take(_ authority: () throws -> CertificateAuthority) throws -> CertificateAuthority {
+            do { return try authority() } catch {
+                throw CommandError(
+                    "\(certificate) and \(key) are not a readable pair (\(error)); restore them from a backup,"
+                        + " or remove both: kubeconfigs must then be made anew")
+            }
         }
-        do {
-            return try CertificateAuthority(
-                certificatePEM: String(decoding: try Files.read(certificate), as: UTF8.self),
-                keyPEM: String(decoding: try Files.read(key), as: UTF8.self))
-        } catch {
-            throw CommandError(
-                "\(certificate) and \(key) are not a readable pair (\(error)); restore them from a backup,"
-                    + " or remove both: kubeconfigs must then be made anew")
+        if Files.exists(certificate) {
+            return try take { try CertificateAuthority(certificatePEM: read(certificate), keyPEM: read(key)) }
         }
+        // A key alone is what a power cut leaves of the first start.
+        let isRest = Files.exists(key)
+        let made = try take {
+            try CertificateAuthority.create(commonName: commonName, keyPEM: isRest ? read(key) : nil)
+        }
+        if !isRest { try Files.writeAtomically(Array(made.keyPEM.utf8), to: key) }
+        try Files.writeAtomically(Array(made.certificatePEM.utf8), to: certificate)
+        return made
     }
 
     private static func loadToken(_ path: String) throws -> String {

@@ -314,3 +314,17 @@ def test_a_disk_that_gives_up_under_a_running_agent(place, images):
     finally:
         agent.remove_everything()
         subprocess.run(["umount", "-l", agent.data], check=False)
+
+
+def test_the_rest_of_a_first_start_is_taken_up(place):
+    """The power went after the authority's key was written, or its certificate was lost: who trusts it goes on."""
+    agent = Agent(place / "a", "--node-name", "dev1").start()
+    agent.kubectl("get", "nodes")  # fetches a kubeconfig with the certificate of now
+    certificate = agent.data / "tls/ca.pem"
+    before = certificate.read_text()
+    agent.kill()
+    certificate.unlink()
+    agent.start()
+    assert agent.kubectl("get", "nodes", "-o", "name").stdout.strip() == "node/dev1"
+    assert certificate.read_text() != before
+    agent.remove_everything()
