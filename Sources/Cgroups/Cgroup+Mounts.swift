@@ -20,13 +20,11 @@ extension Cgroup {
         }
     }
 
-    /// A fresh descriptor (O_PATH-free, O_CLOEXEC) of the group's directory for `CLONE_INTO_CGROUP`; nil on v1 and
-    /// hybrid, or when the group does not exist. The caller closes it.
-    public var v2DirectoryFD: Int32? {
+    /// A fresh descriptor of the group's directory, for a clone into it (`CLONE_INTO_CGROUP`); nil where the group is not
+    /// in cgroup2 alone. The caller closes it.
+    public func descriptorForClone() -> Int32? {
         guard let mounts = try? CgroupMounts.read(), mounts.layout == .v2, let directory = try? v2Directory(mounts)
-        else {
-            return nil
-        }
+        else { return nil }
         let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         return descriptor < 0 ? nil : descriptor
     }

@@ -12,7 +12,8 @@ extension Cgroup {
     /// on v1 a frozen process does not die, and a group that stayed frozen could not be removed.
     public func kill() throws(CgroupError) {
         let mounts = try CgroupMounts.read()
-        let directories = processDirectories(mounts)
+        // On v1 each hierarchy has its own, and a process whose move was cut short is in some of them only.
+        let directories = mounts.directories(of: self)
         if mounts.layout == .v2, let directory = directories.first, V2Gap.kill(directory) { return }
         let freezer = try? Freezer(self, mounts)
         guard freezer?.isFrozen == true || directories.contains(where: { !Self.processes(below: $0).isEmpty }) else {
@@ -47,13 +48,6 @@ extension Cgroup {
         return directoriesV1(mounts).first?.directory
     }
 
-    /// All directories whose `cgroup.procs` lists processes of the group: on v1 each hierarchy has its own, and a process
-    /// whose move was cut short is in some of them only.
-    private func processDirectories(_ mounts: CgroupMounts) -> [String] {
-        let unified = [mounts.unified].compactMap(\.self).map { $0 + path }.filter(ControlFile.exists)
-        return directoriesV1(mounts).map(\.directory) + unified
-    }
-
     static func processes(below directory: String) -> [pid_t] {
         var result: [pid_t] = []
         collect(directory, into: &result)
@@ -62,6 +56,7 @@ extension Cgroup {
 
     private static func collect(_ directory: String, into result: inout [pid_t]) {
         var text = ControlFile.read(directory + "/cgroup.procs")
+        if text == nil, errno == ENOENT { return }
         // A threaded v2 group names its processes at the top of the threaded part only; their threads' numbers do as
         // well.
         if text == nil, errno == EOPNOTSUPP { text = ControlFile.read(directory + "/cgroup.threads") }

@@ -2,8 +2,8 @@ public import Linux
 
 /// One container's control group: the same relative path in every hierarchy that Wherry uses.
 ///
-/// Blocking and small enough for the monitor process. Creation, limits, attaching and removal go through libcgroup;
-/// what it lacks on cgroup v2 is in `V2Gap`. A controller that this system does not offer matters only to a limit that
+/// Blocking and small enough for the monitor process. Creation, limits and attaching go through libcgroup; what
+/// it lacks on cgroup v2 is in `V2Gap`. A controller that this system does not offer matters only to a limit that
 /// needs it. On a hybrid layout the group is in cgroup2 only when a limit needs it there.
 public struct Cgroup: Sendable {
     /// Path below each hierarchy's root, such as "/wherry/3f2a".

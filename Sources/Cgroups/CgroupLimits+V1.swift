@@ -68,14 +68,14 @@ extension CgroupLimits {
         return values(
             (weight, blockIO.weight.map { String($0) }),
             ("blkio.leaf_weight", blockIO.leafWeight.map { String($0) }))
-            + weights(weight + "_device", \.weight) + weights("blkio.leaf_weight_device", \.leafWeight)
+            + weights(weight + "_device") { $0.weight } + weights("blkio.leaf_weight_device") { $0.leafWeight }
             + rates("read_bps_device", blockIO.readBytes) + rates("write_bps_device", blockIO.writeBytes)
             + rates("read_iops_device", blockIO.readOperations) + rates("write_iops_device", blockIO.writeOperations)
     }
 
-    private func weights(_ file: String, _ weight: KeyPath<DeviceWeight, UInt16?>) -> [ControlValue] {
+    private func weights(_ file: String, _ weight: (DeviceWeight) -> UInt16?) -> [ControlValue] {
         blockIO.deviceWeights.compactMap { device in
-            device[keyPath: weight].map {
+            weight(device).map {
                 ControlValue(file: file, value: "\(device.major):\(device.minor) \($0)")
             }
         }

@@ -42,7 +42,7 @@ struct CgroupMounts: Sendable {
     static func parse(_ text: String) throws(CgroupError) -> CgroupMounts {
         var v1: [String: String] = [:]
         var unified: String?
-        for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
+        for line in text.utf8.split(separator: UInt8(ascii: "\n")) where mountsCgroups(line) {
             let fields = line.split(separator: UInt8(ascii: " "))
             guard fields.count >= 4 else { continue }
             if fields[2].elementsEqual("cgroup2".utf8) {
@@ -63,6 +63,13 @@ struct CgroupMounts: Sendable {
         return CgroupMounts(layout: layout, v1: v1, unified: unified)
     }
 
+    /// Whether the third field begins like our file systems: most lines are of others.
+    private static func mountsCgroups(_ line: Substring.UTF8View) -> Bool {
+        let space = UInt8(ascii: " ")
+        let place = line.drop { $0 != space }.dropFirst()
+        return place.drop { $0 != space }.dropFirst().starts(with: "cgroup".utf8)
+    }
+
     static let knownControllers: Set<String> = [
         "blkio", "cpu", "cpuacct", "cpuset", "devices", "freezer", "hugetlb", "memory", "net_cls", "net_prio",
         "perf_event", "pids", "rdma", "misc",
@@ -70,6 +77,12 @@ struct CgroupMounts: Sendable {
 
     /// Controllers of cgroup2.
     var offeredV2: [String] { unified.map { V2Gap.controllers($0) } ?? [] }
+
+    /// Where `group` is, if it exists: a directory for each v1 hierarchy that Wherry uses, and that of cgroup2.
+    func directories(of group: Cgroup) -> [String] {
+        let v1 = v1.filter { Cgroup.joinsV1($0.key) }.values
+        return Set(v1).sorted().map { $0 + group.path } + (unified.map { [$0 + group.path] } ?? [])
+    }
 
     /// The host directory of group `path` for `controller`, nil where that controller is not offered.
     func directory(_ controller: String, _ path: String) -> String? {

@@ -166,11 +166,13 @@ extension CgroupSetting {
     /// burst, and the order depends on what is set now: what is refused is tried again once the others are in place.
     private func set(_ values: [ControlValue], _ controller: String, _ directory: String) throws(CgroupError) {
         var pending: [ControlValue] = []
+        var found = ""  // several values in a row are often one file's
         for value in values {
             guard !value.file.utf8.contains(UInt8(ascii: "/")), !value.file.utf8.contains(0) else {
                 throw CgroupError(.refused, "\"\(value.file)\" is not the name of a control file")
             }
-            if ControlFile.exists(directory + "/" + value.file) {
+            if value.file == found || ControlFile.exists(directory + "/" + value.file) {
+                found = value.file
                 pending.append(value)
             } else if !value.isOptional {
                 throw missingFile(value, controller)

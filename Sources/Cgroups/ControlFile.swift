@@ -73,7 +73,9 @@ enum ControlFile {
 
     /// Names of the directories in `path`.
     static func children(_ path: String) -> [String] {
-        guard let stream = opendir(path) else { return [] }
+        var info = stat()
+        // A directory of the kernel's counts a link from each directory in it.
+        guard stat(path, &info) == 0, info.st_nlink != 2, let stream = opendir(path) else { return [] }
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream) {

@@ -74,11 +74,6 @@ enum LibCgroup {
         operate(path, controller, []) { cgroup_attach_task_pid($0, pid) }
     }
 
-    /// Removes the group when it has neither processes nor children; a group that is not there counts as removed.
-    static func delete(_ path: String, _ controller: String) -> Failure? {
-        operate(path, controller, []) { cgroup_delete_cgroup_ext($0, Int32(CGFLAG_DELETE_EMPTY_ONLY.rawValue)) }
-    }
-
     /// What the library said.
     struct Failure {
         let code: Int32

@@ -39,6 +39,7 @@ struct ContainerInit {
     private let startGate: SetupChannel?
     private let mounts: [Int: Int32]
     private var channel: SetupChannel
+    private var hasGroup = false
 
     /// - Parameters:
     ///   - spec: nil reads it from the container's directory.
@@ -82,8 +83,9 @@ struct ContainerInit {
         try setHostname()
         var terminal: Terminal?
         try RootFilesystem.enter(
-            spec, sources,
+            spec, sources, beforeCgroups: { () throws(RuntimeError) in try awaitGroup() },
             beforeEntering: { root throws(RuntimeError) in
+                try awaitGroup()
                 try launcher.resolveUser(root: root)
                 if spec.process?.terminal == true {
                     terminal = try Terminal.make(root: root, spec.process?.consoleSize)
@@ -111,6 +113,13 @@ struct ContainerInit {
         }
     }
 
+    /// The launcher makes the cgroup meanwhile.
+    private mutating func awaitGroup() throws(RuntimeError) {
+        guard !hasGroup else { return }
+        try channel.expect(SetupChannel.grouped)
+        hasGroup = true
+    }
+
     /// Until the launcher has recorded the container its end is this process's, too: nobody else knows of it.
     private mutating func outliveLauncher(_ startGate: SetupChannel) throws(RuntimeError) {
         try channel.expect(SetupChannel.recorded)
@@ -133,8 +142,9 @@ struct ContainerInit {
     }
 
     /// Those that can only be made by the process itself, once it is in its cgroup and has its rights.
-    private func makeLateNamespaces() throws(RuntimeError) {
+    private mutating func makeLateNamespaces() throws(RuntimeError) {
         if let cgroup = spec.linux.namespace(.cgroup), cgroup.path == nil {
+            try awaitGroup()
             try stage("make the cgroup namespace") {
                 try systemCall("unshare") { wherry_unshare(Int32(WHERRY_CLONE_NEWCGROUP)) }
             }

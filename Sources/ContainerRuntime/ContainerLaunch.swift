@@ -12,6 +12,9 @@ struct ContainerLaunch {
     private let plan: MonitorPlan
     private var gate: Int32 = -1
     private var report: Int32 = -1
+    /// Whether the cgroup is this container's: one that is refused may be another's.
+    private var hasGroup = false
+    private var wasBornInGroup = false
 
     /// How the process is connected.
     struct Connections {
@@ -41,23 +44,27 @@ struct ContainerLaunch {
     ) throws(RuntimeError) {
         self.plan = plan
         try Cgroup.batch { () throws(RuntimeError) in
-            if plan.scope == nil, let path = plan.cgroup?.path {
-                _ = try stage("make cgroup \(path)") { try Cgroup.create(path: path, limits: plan.limits) }
-            }
             do throws(RuntimeError) {
+                // Where a process can be born in its group: to be moved there it would wait for the kernel's readers, some
+                // 10 ms. Without a cgroup namespace it enters last.
+                if plan.hasOwnCgroupNamespace, plan.cgroup != nil, plan.scope == nil, try isOnV2() { try makeCgroup() }
                 try clone(directory, spec, state, connections)
                 try record(pid)
                 if let spec {
                     try IDMappings.write(spec.linux, to: pid)
                     try NetworkDevices.move(spec.linux, to: pid)
                 }
-                if let scope = plan.scope {
-                    try stage("make \(scope.name)") { try scope.start(pid, limits: plan.limits) }
-                }
-                // A cgroup namespace shows the group its process is in. Without one the process enters while it sets itself
-                // up, which takes as long; memory comes last, so that its limit need not leave room for the set-up.
-                if plan.hasOwnCgroupNamespace { try enterCgroup(.all) }
                 try admit()
+                // From here on the process sets itself up, which takes as long as the cgroups do.
+                do throws(RuntimeError) {
+                    if !hasGroup { try makeCgroup() }
+                    // A cgroup namespace shows the group its process is in. Without one memory comes last, so that its limit
+                    // need not leave room for the set-up.
+                    if plan.hasOwnCgroupNamespace, !wasBornInGroup { try enterCgroup(.all) }
+                    try tell(SetupChannel.grouped)
+                } catch {
+                    throw reportedFailure() ?? error
+                }
                 let entered = Result { () throws(RuntimeError) in
                     if !plan.hasOwnCgroupNamespace { try enterCgroup(.withoutMemory) }
                 }
@@ -76,6 +83,7 @@ struct ContainerLaunch {
         self.pid = pid
         self.pidfd = pidfd
         self.plan = plan
+        hasGroup = true
     }
 
     /// Opens the start gate; throws when the program cannot be run, and the process has ended or is about to.
@@ -106,6 +114,7 @@ struct ContainerLaunch {
             _ = wherry_pidfd_send_signal(pidfd, SIGKILL)
             _ = ChildProcess.wait(pid)
         }
+        guard hasGroup else { return }
         try? plan.cgroup?.kill()
         try? plan.cgroup?.remove()
     }
@@ -123,7 +132,7 @@ struct ContainerLaunch {
     ) throws(RuntimeError) {
         let joins = plan.joins
         let flags = plan.cloneFlags
-        (pid, pidfd, gate, report) = try stage("start the container's process") {
+        (pid, pidfd, wasBornInGroup, gate, report) = try stage("start the container's process") {
             let joins = try joins.map { join in
                 let file = try FileDescriptor.open(join.path, O_RDONLY)
                 return NamespaceClone.Join(type: join.type, descriptor: file.release())
@@ -140,7 +149,9 @@ struct ContainerLaunch {
             }
             let mapped = try spec.map(IDMappedMounts.make) ?? [:]
             defer { for mount in mapped.values { close(mount) } }
-            let (pid, pidfd) = try NamespaceClone.clone(flags, joins)
+            let birthplace = hasGroup ? plan.cgroup?.descriptorForClone() : nil
+            defer { if let birthplace { close(birthplace) } }
+            let (pid, pidfd, isInGroup) = try NamespaceClone.clone(flags, joins, into: birthplace)
             if pid == 0 {
                 ContainerInit.run(
                     directory, spec: spec, state: state, joins: joins,
@@ -150,7 +161,7 @@ struct ContainerLaunch {
                         mounts: mapped, keepsKeyring: connections.keepsKeyring))
             }
             for descriptor in [gate.reader, report.writer, startGate, answer].compactMap(\.self) { close(descriptor) }
-            return (pid, pidfd, gate.writer, report.reader)
+            return (pid, pidfd, isInGroup, gate.writer, report.reader)
         }
     }
 
@@ -165,12 +176,27 @@ struct ContainerLaunch {
         try FileDescriptor.open(path, O_RDWR).release()
     }
 
+    private func isOnV2() throws(RuntimeError) -> Bool {
+        try stage("look for cgroups") { try CgroupLayout.detect() == .v2 }
+    }
+
+    /// After an error there is no group of the container's.
+    private mutating func makeCgroup() throws(RuntimeError) {
+        if let scope = plan.scope {
+            // One that is refused its limits ends with the process.
+            try stage("make \(scope.name)") { try scope.start(pid, limits: plan.limits) }
+        } else if let path = plan.cgroup?.path {
+            _ = try stage("make cgroup \(path)") { try Cgroup.create(path: path, limits: plan.limits) }
+        }
+        hasGroup = plan.cgroup != nil
+    }
+
     private func enterCgroup(_ hierarchies: Cgroup.Hierarchies) throws(RuntimeError) {
         guard let cgroup = plan.cgroup, plan.scope == nil else { return }
         try stage("move the container into cgroup \(cgroup.path)") { try cgroup.attach(pid, to: hierarchies) }
     }
 
-    /// Sets from outside what the process cannot set itself, and lets it go on.
+    /// Sets from outside what the process cannot set itself, and lets it begin.
     private func admit() throws(RuntimeError) {
         if let adjustment = plan.oomScoreAdjustment {
             do {
@@ -182,7 +208,11 @@ struct ContainerLaunch {
                 throw RuntimeError(stage: "set oom_score_adj", error)
             }
         }
-        try stage("start the container's set-up") { try Files.writeAll(gate, [SetupChannel.goOn]) }
+        try tell(SetupChannel.goOn)
+    }
+
+    private func tell(_ message: UInt8) throws(RuntimeError) {
+        try stage("go on with the container's set-up") { try Files.writeAll(gate, [message]) }
     }
 
     private func awaitReady(_ hooks: RuntimeSpec.Hooks?, _ state: OCIState?) throws(RuntimeError) {
@@ -193,7 +223,7 @@ struct ContainerLaunch {
                 try HookRunner.run(hooks.prestart ?? [], named: "prestart", state)
                 try HookRunner.run(hooks.createRuntime ?? [], named: "createRuntime", state)
             }
-            try stage("go on after the hooks") { try Files.writeAll(gate, [SetupChannel.hooksRan]) }
+            try tell(SetupChannel.hooksRan)
             try awaitReady(nil, nil)
         case .failed(let error): throw error
         case .closed:
@@ -208,6 +238,13 @@ struct ContainerLaunch {
             }
             throw RuntimeError(.setupFailed, "the container's set-up ended \(cause)", stage: "set-up")
         }
+    }
+
+    /// What the set-up has failed of, if it has.
+    private func reportedFailure() -> RuntimeError? {
+        var entry = pollfd(fd: report, events: Int16(POLLIN), revents: 0)
+        guard poll(&entry, 1, 0) == 1, case .failed(let error)? = try? readReport() else { return nil }
+        return error
     }
 
     private enum Report {

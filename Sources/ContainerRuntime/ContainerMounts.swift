@@ -21,13 +21,15 @@ struct ContainerMounts {
                 try remount(mount, options)
             } else if let source {
                 try attach(source, mount)
-            } else if mount.type == "cgroup" || mount.type == "cgroup2" {
+            } else if Self.showsCgroups(mount) {
                 try mountCgroups(mount, options)
             } else {
                 try mountFileSystem(mount, options)
             }
         }
     }
+
+    static func showsCgroups(_ mount: RuntimeSpec.Mount) -> Bool { mount.type == "cgroup" || mount.type == "cgroup2" }
 
     private func mountFileSystem(_ mount: RuntimeSpec.Mount, _ options: MountOptions) throws {
         let type = mount.type ?? "none"
@@ -87,7 +89,8 @@ struct ContainerMounts {
             return try OpenBeneath.open(
                 root: root, path: path, flags: O_PATH | O_DIRECTORY, restrictions: .noSymbolicLinks)
         }
-        let clean = "/" + path.split(separator: "/").joined(separator: "/")
+        var clean = ""
+        for part in path.utf8.split(separator: UInt8(ascii: "/")) { clean += "/" + String(Substring(part)) }
         guard clean != "/proc" else { throw RuntimeError(.refused, "only procfs may be mounted at /proc") }
         if wherry_filesystem_type(target.rawValue) == Kernel.FileSystem.proc, !Self.coverableProcFiles.contains(clean) {
             throw RuntimeError(.refused, "mount \(path): a mount inside /proc is not allowed")

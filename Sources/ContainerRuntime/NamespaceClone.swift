@@ -10,12 +10,21 @@ enum NamespaceClone {
 
     /// Returns twice, as fork(2) does: the number is 0 in the new process, which has joined the user and the pid namespace;
     /// the others are left to it. The caller must have one thread.
-    static func clone(_ flags: UInt64, _ joins: [Join]) throws(SystemError) -> (pid: pid_t, pidfd: Int32) {
+    ///
+    /// - Parameter cgroup: a directory of cgroup2, in which the process is born if it can be.
+    static func clone(
+        _ flags: UInt64, _ joins: [Join], into cgroup: Int32? = nil
+    ) throws(SystemError) -> (pid: pid_t, pidfd: Int32, isInGroup: Bool) {
         guard let user = joins.first(where: { $0.type == WHERRY_CLONE_NEWUSER }) else {
             try joinPid(joins)
             var pidfd: Int32 = -1
+            if let cgroup {
+                // Older kernels than 5.7 cannot; nor is there room under a small limit.
+                let pid = wherry_clone3(flags, &pidfd, cgroup)
+                if pid >= 0 { return (pid, pidfd, true) }
+            }
             let pid = try systemCall("clone3") { wherry_clone3(flags, &pidfd, -1) }
-            return (pid, pidfd)
+            return (pid, pidfd, false)
         }
         // New namespaces belong to the user namespace of whoever makes them: an usher goes into it first. The process is
         // our child nevertheless.
@@ -28,7 +37,7 @@ enum NamespaceClone {
                 try systemCall("setns", on: "the user namespace") { wherry_setns(user.descriptor, user.type) }
                 try joinPid(joins)
                 let pid = try systemCall("clone3") { wherry_clone3(flags | UInt64(WHERRY_CLONE_PARENT), nil, -1) }
-                if pid == 0 { return (0, -1) }
+                if pid == 0 { return (0, -1, false) }
                 try answer.writer.writeAll(bytes(pid))
             } catch {
                 guard (try? answer.writer.writeAll(bytes(-error.errno.rawValue))) != nil else { wherry_exit_now(1) }
@@ -46,7 +55,7 @@ enum NamespaceClone {
             throw SystemError(
                 call: "setns", errno: Errno(rawValue: -number), subject: "the user and pid namespaces to join")
         }
-        return (number, try systemCall("pidfd_open") { wherry_pidfd_open(number, 0) })
+        return (number, try systemCall("pidfd_open") { wherry_pidfd_open(number, 0) }, false)
     }
 
     /// Takes effect for the children of the caller only.

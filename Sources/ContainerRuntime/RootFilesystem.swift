@@ -55,9 +55,12 @@ enum RootFilesystem {
         }
     }
 
-    /// - Parameter beforeEntering: called with the complete root, before it is entered and while the host's files are in sight.
+    /// - Parameters:
+    ///   - beforeCgroups: called before the container's group is shown to it.
+    ///   - beforeEntering: called with the complete root, before it is entered and while the host's files are in sight.
     static func enter(
-        _ spec: RuntimeSpec, _ sources: Sources, beforeEntering: (Int32) throws(RuntimeError) -> Void
+        _ spec: RuntimeSpec, _ sources: Sources, beforeCgroups: () throws(RuntimeError) -> Void,
+        beforeEntering: (Int32) throws(RuntimeError) -> Void
     ) throws(RuntimeError) {
         let propagation = try propagation(spec)
         let root = FileDescriptor(adopting: sources.root)
@@ -68,7 +71,10 @@ enum RootFilesystem {
         // Sysctls come before the mounts that may hide or protect /proc/sys.
         try Sysctl.apply(spec.linux.sysctl)
         let mounter = ContainerMounts(root: root.rawValue, spec: spec)
-        for (index, mount) in spec.mounts.enumerated() { try mounter.mount(mount, source: sources.binds[index]) }
+        for (index, mount) in spec.mounts.enumerated() {
+            if ContainerMounts.showsCgroups(mount) { try beforeCgroups() }
+            try mounter.mount(mount, source: sources.binds[index])
+        }
         try ContainerDevices(root: root.rawValue).make(spec.linux.devices, mounts: spec.mounts)
         try beforeEntering(root.rawValue)
         try PathProtection(root: root.rawValue).apply(

@@ -12,23 +12,26 @@ extension Runtime {
     public func run(
         id: String, bundle: Bundle, options: BundleOptions = BundleOptions()
     ) throws(RuntimeError) -> ContainerExit {
-        let exit = try prepare(id, bundle, options) { directory, spec, plan, state throws(RuntimeError) in
-            try Cgroup.batch { () throws(RuntimeError) in
-                try run(directory, plan, spec, state, bundle, options)
+        let directory = try ContainerDirectory(root: root, id: id)
+        let (launch, record) = try prepare(id, bundle, options) { directory, spec, plan, state throws(RuntimeError) in
+            try attend(directory, plan, spec, state, bundle, options)
+        }
+        return try Cgroup.batch { () throws(RuntimeError) in
+            let exit = conclude(launch, record, directory)
+            do throws(RuntimeError) {
+                if !options.isKept { try delete(id) }
+            } catch {
+                guard error.code == .notFound else { throw error }
             }
+            return exit
         }
-        do throws(RuntimeError) {
-            if !options.isKept { try delete(id) }
-        } catch {
-            guard error.code == .notFound else { throw error }
-        }
-        return exit
     }
 
-    private func run(
+    /// Launches a container and stays with it until its process has ended.
+    private func attend(
         _ directory: ContainerDirectory, _ plan: MonitorPlan, _ spec: RuntimeSpec, _ state: OCIState, _ bundle: Bundle,
         _ options: BundleOptions
-    ) throws(RuntimeError) -> ContainerExit {
+    ) throws(RuntimeError) -> (ContainerLaunch, MonitorRecord) {
         var attendant = try Attendant(spec.process, options)
         var launch = try ContainerLaunch(
             directory, plan: plan, spec: spec, state: state,
@@ -50,6 +53,12 @@ extension Runtime {
         }
         attendant.attend(launch.pidfd)
         attendant.end()
+        return (launch, record)
+    }
+
+    private func conclude(
+        _ launch: ContainerLaunch, _ record: MonitorRecord, _ directory: ContainerDirectory
+    ) -> ContainerExit {
         let status = launch.collect()
         var exit = ContainerExit(
             code: status?.code ?? 255, startedAt: record.startedAt, finishedAt: WallClock.timestamp())

@@ -50,7 +50,11 @@ extension Runtime {
 
     /// Removes a container's files and cgroup. One that has not ended is refused, or with `force` killed first.
     public func delete(_ id: String, force: Bool = false) throws(RuntimeError) {
-        let directory = try existing(id)
+        try Cgroup.batch { () throws(RuntimeError) in try delete(existing(id), force: force) }
+    }
+
+    private func delete(_ directory: ContainerDirectory, force: Bool) throws(RuntimeError) {
+        let id = directory.id
         let state = try state(id)
         if state.status != .stopped, state.monitorIsAlive || state.pid != 0 {
             guard force else {
@@ -59,7 +63,7 @@ extension Runtime {
             }
         }
         if let plan = try? plan(of: directory) {
-            try? plan.cgroup?.kill()
+            if state.status != .stopped { try? plan.cgroup?.kill() }
             if let process = ProcessIdentity.open(state.pid, startTime: state.startTime) {
                 _ = wherry_pidfd_send_signal(process.rawValue, SIGKILL)  // where it has no cgroup
             }

@@ -3,8 +3,10 @@ import Linux
 
 /// The line between a process that sets itself up and its launcher: single bytes, and errors as JSON.
 struct SetupChannel {
-    // From the launcher: begin; the hooks have run; the container is recorded, outlive me; the start gate is open.
+    // From the launcher: begin; the cgroup is there; the hooks have run; the container is recorded, outlive me; the start gate
+    // is open.
     static let goOn = UInt8(ascii: "g")
+    static let grouped = UInt8(ascii: "c")
     static let hooksRan = UInt8(ascii: "h")
     static let recorded = UInt8(ascii: "d")
     static let start = UInt8(ascii: "s")
