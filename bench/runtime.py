@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""runtime.py WHERRY PLACE: Wherry, crun and runc in turn on one bundle, and what each needs. The last line is JSON.
+"""runtime.py WHERRY PLACE [PEER...]: Wherry, crun and runc in turn on one bundle, and what each needs. The last line is JSON.
 
-To be run where all three can: root, PLACE on a tmpfs, and no hybrid cgroup layout, which crun refuses.
+To be run where all can: root, PLACE on a tmpfs, and no hybrid cgroup layout, which crun refuses. With PEERs those only, and
+only `run`.
 """
 
 import ctypes
@@ -18,9 +19,11 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 NAMES = {"ours": "Wherry", "crun": "crun", "runc": "runc"}
+PEERS = ["crun", "runc"]
 WARM_UP, ROUNDS, FEWEST = 3, 60, 7
 SECONDS = 10  # for each of the five comparisons: a slow machine gets fewer rounds
 REST = 0.03  # seconds
+RESTED = f"run, {REST * 1000:.0f} ms later"
 MEMORY_RUNS = 3
 MEMORY_LIMITS = [128, 256, 384, 512, 768, 1024, 2048, 3072, 4096, 6144, 8192, 16384]  # KiB
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
@@ -102,9 +105,9 @@ def run(runtime: Runtime, id: str) -> dict[str, float]:
 
 
 def run_after_a_rest(runtime: Runtime, id: str) -> dict[str, float]:
-    """On cgroup v1 the kernel makes who moves a process wait, some 10 ms, but not whoever follows at once."""
+    """The kernel makes who moves a process into a cgroup wait, some 10 ms, but not whoever follows at once."""
     threading.Event().wait(REST)
-    return {f"run, {REST * 1000:.0f} ms later": runtime.call(*runtime.bundle("run", "plain", id))}
+    return {RESTED: runtime.call(*runtime.bundle("run", "plain", id))}
 
 
 def run_with_seccomp(runtime: Runtime, id: str) -> dict[str, float]:
@@ -138,10 +141,12 @@ def compare(runtimes: list[Runtime], operation) -> dict[str, dict[str, list[floa
     return times
 
 
-def all_times(runtimes: list[Runtime]) -> dict[str, dict[str, list[float]]]:
-    times = {}
-    for operation in (run, run_after_a_rest, run_with_seccomp, lifecycle):
-        times |= compare(runtimes, operation)
+def runs(runtimes: list[Runtime]) -> dict[str, dict[str, list[float]]]:
+    return compare(runtimes, run) | compare(runtimes, run_after_a_rest)
+
+
+def other_times(runtimes: list[Runtime]) -> dict[str, dict[str, list[float]]]:
+    times = compare(runtimes, run_with_seccomp) | compare(runtimes, lifecycle)
     for runtime in runtimes:
         runtime.call(*runtime.bundle("run", "sleeper", "sleeper")[:-1], "--detach", "sleeper")
     try:
@@ -166,35 +171,36 @@ def ratio(times: dict[str, list[float]], other: str) -> float:
 
 
 def table(times: dict[str, dict[str, list[float]]], memory: dict[str, dict[str, float]]) -> list[list[str]]:
-    rows = [["median (minimum) ms", *NAMES.values(), "to crun", "to runc", "rounds"]]
+    names = [name for name in NAMES if name in times["run"]]
+    peers = [name for name in names if name != "ours"]
+    rows = [["median (minimum) ms", *(NAMES[name] for name in names), *(f"to {peer}" for peer in peers), "rounds"]]
     for name, values in times.items():
-        cells = [f"{statistics.median(values[r]):.1f} ({min(values[r]):.1f})" for r in NAMES]
-        ratios = [f"{ratio(values, other):.2f}" for other in ("crun", "runc")]
-        rows.append([name, *cells, *ratios, str(len(values["ours"]))])
+        cells = [f"{statistics.median(values[r]):.1f} ({min(values[r]):.1f})" for r in names]
+        rows.append([name, *cells, *(f"{ratio(values, peer):.2f}" for peer in peers), str(len(values["ours"]))])
     for name, kib in memory.items():
-        rows.append([name, *(f"{kib[r]:.0f} KiB" for r in NAMES),
-                     *(f"{kib['ours'] / kib[other]:.2f}" for other in ("crun", "runc")), str(MEMORY_RUNS)])
+        rows.append([name, *(f"{kib[r]:.0f} KiB" for r in names),
+                     *(f"{kib['ours'] / kib[peer]:.2f}" for peer in peers), str(MEMORY_RUNS)])
     return rows
 
 
 def main():
-    wherry, place = sys.argv[1], Path(sys.argv[2])
+    wherry, place, peers = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
     make_bundles(place)
-    commands = {"ours": (wherry, "runtime"), "crun": ("crun",), "runc": ("runc",)}
-    runtimes = [Runtime(name, place, *command) for name, command in commands.items()]
-    times = all_times(runtimes)
-    memory = {"smallest memory limit": {r.name: smallest_limit(r) for r in runtimes}}
-    ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
-    memory["peak memory of run"] = {
-        r.name: statistics.median(r.peak_kib("plain", f"peak-{n}") for n in range(MEMORY_RUNS)) for r in runtimes}
+    runtimes = [Runtime("ours", place, wherry, "runtime"), *(Runtime(peer, place, peer) for peer in peers or PEERS)]
+    times, memory = runs(runtimes), {}
+    if not peers:
+        times |= other_times(runtimes)
+        memory["smallest memory limit"] = {r.name: smallest_limit(r) for r in runtimes}
+        ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+        memory["peak memory of run"] = {
+            r.name: statistics.median(r.peak_kib("plain", f"peak-{n}") for n in range(MEMORY_RUNS)) for r in runtimes}
 
     rows = table(times, memory)
     widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
-    medians = {name: {r: statistics.median(values) for r, values in by.items()} for name, by in times.items()}
-    print(json.dumps({**medians["run"], "ratio": ratio(times["run"], "crun"),
-                      "minimum": {r: min(values) for r, values in times["run"].items()}}))
+    print(json.dumps({name: {r: statistics.median(values) for r, values in by.items()}
+                      | {f"ratio_{r}": ratio(by, r) for r in by if r != "ours"} for name, by in times.items()}))
 
 
 if __name__ == "__main__":
