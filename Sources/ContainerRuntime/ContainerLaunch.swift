@@ -45,9 +45,7 @@ struct ContainerLaunch {
         self.plan = plan
         try Cgroup.batch { () throws(RuntimeError) in
             do throws(RuntimeError) {
-                // Where a process can be born in its group: to be moved there it would wait for the kernel's readers, some
-                // 10 ms. Without a cgroup namespace it enters last.
-                if plan.hasOwnCgroupNamespace, plan.cgroup != nil, plan.scope == nil, try isOnV2() { try makeCgroup() }
+                if try canBeBornInGroup() { try makeCgroup() }
                 try clone(directory, spec, state, connections)
                 try record(pid)
                 if let spec {
@@ -55,16 +53,9 @@ struct ContainerLaunch {
                     try NetworkDevices.move(spec.linux, to: pid)
                 }
                 try admit()
-                // From here on the process sets itself up, which takes as long as the cgroups do.
-                do throws(RuntimeError) {
-                    if !hasGroup { try makeCgroup() }
-                    // A cgroup namespace shows the group its process is in. Without one memory comes last, so that its limit
-                    // need not leave room for the set-up.
-                    if plan.hasOwnCgroupNamespace, !wasBornInGroup { try enterCgroup(.all) }
-                    try tell(SetupChannel.grouped)
-                } catch {
-                    throw reportedFailure() ?? error
-                }
+                // From here on the process sets itself up, which takes as long as its cgroup does.
+                try group()
+                // Without a cgroup namespace memory comes last, so that its limit need not leave room for the set-up.
                 let entered = Result { () throws(RuntimeError) in
                     if !plan.hasOwnCgroupNamespace { try enterCgroup(.withoutMemory) }
                 }
@@ -176,8 +167,23 @@ struct ContainerLaunch {
         try FileDescriptor.open(path, O_RDWR).release()
     }
 
-    private func isOnV2() throws(RuntimeError) -> Bool {
-        try stage("look for cgroups") { try CgroupLayout.detect() == .v2 }
+    /// On v2 a process that is moved into its group waits for the kernel's other readers, some 10 ms. Without a cgroup
+    /// namespace it enters last all the same.
+    private func canBeBornInGroup() throws(RuntimeError) -> Bool {
+        guard plan.hasOwnCgroupNamespace, plan.cgroup != nil, plan.scope == nil else { return false }
+        return try stage("look for cgroups") { try CgroupLayout.detect() == .v2 }
+    }
+
+    /// Has the group made and tells the set-up, which waits before it shows it to anybody. A cgroup namespace shows the group
+    /// that its process is in.
+    private mutating func group() throws(RuntimeError) {
+        do throws(RuntimeError) {
+            if !hasGroup { try makeCgroup() }
+            if plan.hasOwnCgroupNamespace, !wasBornInGroup { try enterCgroup(.all) }
+            try tell(SetupChannel.grouped)
+        } catch {
+            throw reportedFailure() ?? error
+        }
     }
 
     /// After an error there is no group of the container's.
