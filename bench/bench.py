@@ -19,7 +19,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 os.environ["WHERRY_BINARY"] = str(Path(sys.argv[1]).resolve())
 sys.path.insert(0, str(HERE.parent / "Tests/EndToEndTests"))
-from harness import WHERRY, Agent, SLEEP, busybox_root, import_busybox, pod, run, wait_for  # noqa: E402
+from harness import (  # noqa: E402
+    SLEEP, WHERRY, Agent, UnixConnection, deployment, import_busybox, pod, run, unmount_below, wait_for)
 from runtime import RESTED  # noqa: E402
 
 LIMITS = json.loads((HERE / "limits.json").read_text())
@@ -106,8 +107,68 @@ def agent_figures(place: Path):
         agent.remove_everything()
 
 
+def fleet_of_twenty(place: Path):
+    """Twenty pods through a crash of the agent and through a power cut, and a rolling update beside them."""
+    agent = Agent(place / "t", "--node-name", "bench").start()
+
+    def seconds_until(condition, what: str) -> float:
+        began = time.monotonic()
+        wait_for(condition, what, 60, 0.002)
+        return (time.monotonic() - began) * 1000
+
+    def end(pids: list[int]):
+        for pid in pids:
+            os.kill(pid, 9)
+        wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "they are gone")
+
+    try:
+        import_busybox(agent, place)
+        agent.apply([pod(f"p{n}", SLEEP) for n in range(20)])
+        wait_for(lambda: len(agent.container_pids()) == 20 and all(agent.running(f"p{n}") for n in range(20)), "20 run")
+
+        adopted = []
+        for _ in range(5):
+            agent.kill()
+            name, lost = next(iter(agent.container_pids().items()))
+            end([lost])
+            others = {n: p for n, p in agent.container_pids().items() if n != name}
+            began = time.monotonic()
+            agent.start()
+            wait_for(lambda: len(agent.container_pids()) == 20, "the one that ended runs again", 10, 0.002)
+            adopted.append((time.monotonic() - began) * 1000)
+            assert others.items() <= agent.container_pids().items(), "19 run on"
+        report("adopted_20_ms", "agent start -> 20 known workloads supervised", statistics.median(adopted), "ms", "-")
+
+        updates = []
+        probe = {"readinessProbe": {"exec": {"command": ["true"]}, "periodSeconds": 1}}
+        for n in range(7):
+            agent.apply(deployment("web", 1, SLEEP, env=[{"name": "TURN", "value": str(n)}], **probe))
+            def complete() -> bool:
+                status = agent.json("/apis/apps/v1/namespaces/default/deployments/web")
+                generation, status = status["metadata"]["generation"], status.get("status", {})
+                return (status.get("observedGeneration") == generation and status.get("replicas") == 1
+                        and status.get("updatedReplicas") == status.get("availableReplicas") == 1)
+            updates.append(seconds_until(complete, "the update is through"))
+        report("rolling_update_ms", "rolling update of one replica with readiness", statistics.median(updates[1:]), "ms",
+               "Ankaios 1455, k3s 2101 ms")
+        agent.kubectl("delete", "deployment", "web")
+        wait_for(lambda: len(agent.container_pids()) == 20, "20 run")
+
+        boots = []
+        for _ in range(3):
+            agent.kill()
+            end([*agent.container_pids().values(), *agent.monitor_pids()])
+            unmount_below(agent.directory)
+            shutil.rmtree(agent.run_dir)  # a tmpfs
+            agent.start(ready=False)
+            boots.append(seconds_until(lambda: len(agent.container_pids()) == 20, "20 run"))
+        report("boot_20_ms", "boot with 20 workloads -> all running, no network", statistics.median(boots), "ms",
+               "k3s: never (its issue 1686)")
+    finally:
+        agent.remove_everything()
+
+
 def connection_post(agent: Agent, text: str):
-    from harness import UnixConnection
     connection = UnixConnection(agent.run_dir / "wherry.sock")
     connection.request("POST", "/api/v1/namespaces/default/pods", text, {"Content-Type": "application/json"})
     response = connection.getresponse()
@@ -165,6 +226,7 @@ def main():
         size = os.path.getsize(WHERRY)
         report("binary_bytes", "static binary, stripped", size, "MiB", "Edgelet 31-35, k3s 64.5 MiB", 1 << 20)
         agent_figures(place)
+        fleet_of_twenty(place)
         table = [*runtime_against_others(place), "", *pulls()]
     finally:
         shutil.rmtree(place, ignore_errors=True)

@@ -86,7 +86,10 @@ struct ContainerWatch {
     }
 
     private mutating func end(_ failure: RuntimeError?) {
-        let plan = Runtime.json(directory.plan).flatMap(MonitorPlan.init(json:))
+        let record = Runtime.json(directory.state).flatMap(MonitorRecord.init(json:))
+        // The directory may have been lost, and be another container's now.
+        let isOurs = record?.monitorPid == getpid()
+        let plan = isOurs ? Runtime.json(directory.plan).flatMap(MonitorPlan.init(json:)) : nil
         let launch = plan.map { ContainerLaunch(running: pid, pidfd: pidfd, $0) }
         let status = launch.map { $0.collect() } ?? ChildProcess.wait(pid)
         let finishedAt = WallClock.timestamp()
@@ -96,7 +99,7 @@ struct ContainerWatch {
             log?.finish(stream)
             audience.finish(stream)
         }
-        let record = Runtime.json(directory.state).flatMap(MonitorRecord.init(json:))
+        guard isOurs else { return }
         var exit = ContainerExit(code: status?.code ?? 255, startedAt: record?.startedAt, finishedAt: finishedAt)
         if case .signaled(let signal) = status { exit.signal = signal }
         exit.oomKilled = exit.code != 0 && launch?.sawOutOfMemory == true

@@ -34,4 +34,18 @@ struct AdoptionTests {
         #expect(adopted.map(\.pid) == [created.pid])
         #expect(kill(created.pid, 0) == 0)
     }
+
+    @Test func `a container that was lost with its directory gives way to the one in its place`() throws {
+        let fixture = try RuntimeFixture()
+        let spec = try fixture.spec(["sleep", "100"])
+        let lost = try fixture.runtime.create(id: "again", spec: spec)
+        try fixture.runtime.start("again")
+        try Files.removeTree(fixture.directory + "/containers/again")
+        let again = try fixture.runtime.create(id: "again", spec: spec)
+        try fixture.runtime.start("again")
+        _ = ChildProcess.wait(lost.monitorPid)
+        #expect(kill(lost.pid, 0) != 0)
+        #expect(kill(again.pid, 0) == 0)
+        #expect(try fixture.runtime.state("again").status == .running)
+    }
 }

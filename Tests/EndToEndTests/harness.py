@@ -162,6 +162,13 @@ class Daemon:
         return self.process.returncode if self.process else None
 
 
+def unmount_below(directory: Path):
+    for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
+        point = line.split()[4]
+        if point.startswith(str(directory)):
+            subprocess.run(["umount", "-l", point], check=False)
+
+
 def removed(group: Path) -> bool:
     with contextlib.suppress(OSError):
         group.rmdir()
@@ -206,10 +213,7 @@ class Agent(Daemon):
         for group in [group for name in names for group in Path("/sys/fs/cgroup").glob(f"*/wherry/{name}")]:
             with contextlib.suppress(AssertionError):
                 wait_for(lambda group=group: removed(group), f"{group} is empty", 5)
-        for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
-            point = line.split()[4]
-            if point.startswith(str(self.directory)):
-                subprocess.run(["umount", "-l", point], check=False)
+        unmount_below(self.directory)
 
 
 class Hub(Daemon):
