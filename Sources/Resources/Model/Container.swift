@@ -38,9 +38,9 @@ public struct Container: Codable, Hashable, Sendable {
     public var startupProbe: Probe?
     /// What to do after start and before stop.
     public var lifecycle: Lifecycle?
-    /// File whose content is the final message.
+    /// Carried, not used.
     public var terminationMessagePath: String?
-    /// `File` or `FallbackToLogsOnError`.
+    /// Carried, not used.
     public var terminationMessagePolicy: String?
     /// `Always`, `IfNotPresent` or `Never`.
     public var imagePullPolicy: String?
@@ -95,7 +95,7 @@ public struct Container: Codable, Hashable, Sendable {
 public struct ContainerPort: Codable, Hashable, Sendable {
     /// Unique within the pod; an IANA service name.
     public var name: String?
-    /// Port on the machine.
+    /// Port on the machine; has an effect with hostNetwork only.
     public var hostPort: Int?
     /// Port in the container.
     public var containerPort: Int

@@ -28,7 +28,7 @@ public struct EnvVarSource: Codable, Hashable, Sendable {
     public var configMapKeyRef: ConfigMapKeySelector?
     /// A key of a Secret.
     public var secretKeyRef: SecretKeySelector?
-    /// Carried, not used.
+    /// Carried; the agent refuses it.
     public var fileKeyRef: JSONValue?
 
     public init(

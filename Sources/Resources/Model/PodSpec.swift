@@ -14,17 +14,17 @@ public struct PodSpec: Codable, Hashable, Sendable {
     public var restartPolicy: String?
     /// Seconds between SIGTERM and SIGKILL.
     public var terminationGracePeriodSeconds: Int?
-    /// Seconds after which the pod is failed.
+    /// Carried, not used.
     public var activeDeadlineSeconds: Int?
     /// `ClusterFirst`, `ClusterFirstWithHostNet`, `Default` or `None`.
     public var dnsPolicy: String?
     /// Labels the node must have.
     public var nodeSelector: [String: String]?
-    /// Carried, not used.
+    /// Who its containers are to the API; `default` when absent.
     public var serviceAccountName: String?
     /// Old name of serviceAccountName.
     public var serviceAccount: String?
-    /// Carried, not used.
+    /// Whether its containers get a token of that account.
     public var automountServiceAccountToken: Bool?
     /// The node that runs it; empty until it is bound.
     public var nodeName: String?
@@ -34,7 +34,7 @@ public struct PodSpec: Codable, Hashable, Sendable {
     public var hostPID: Bool?
     /// Whether it shares the IPC namespace of the machine.
     public var hostIPC: Bool?
-    /// Whether its containers see each other's processes.
+    /// Carried, not used.
     public var shareProcessNamespace: Bool?
     /// Identity and privileges of all its containers.
     public var securityContext: PodSecurityContext?

@@ -6,7 +6,7 @@ public struct Probe: Codable, Hashable, Sendable {
     public var httpGet: HTTPGetAction?
     /// Succeeds when a connection opens.
     public var tcpSocket: TCPSocketAction?
-    /// Asks the gRPC health service.
+    /// Not supported: such a probe fails.
     public var grpc: GRPCAction?
     /// Seconds after start before the first check.
     public var initialDelaySeconds: Int?
@@ -63,7 +63,7 @@ public struct LifecycleHandler: Codable, Hashable, Sendable {
     public var exec: ExecAction?
     /// Sends a request.
     public var httpGet: HTTPGetAction?
-    /// Carried, not used.
+    /// Opens a connection.
     public var tcpSocket: TCPSocketAction?
     /// Waits.
     public var sleep: SleepAction?

@@ -14,7 +14,7 @@ public struct Volume: Codable, Hashable, Sendable {
     public var hostPath: HostPathVolumeSource?
     /// Fields of the pod as files.
     public var downwardAPI: DownwardAPIVolumeSource?
-    /// Carried; the agent refuses it.
+    /// Several of these in one directory.
     public var projected: JSONValue?
     /// Carried; the agent refuses it.
     public var persistentVolumeClaim: JSONValue?

@@ -12,20 +12,20 @@ extension SchemaDescriptions {
         PodSpec.volumes | Files its containers can mount.
         PodSpec.initContainers | Run one after another to success before the others start.
         PodSpec.containers | Run together; at least one.
-        PodSpec.ephemeralContainers | Carried, not used.
+        PodSpec.ephemeralContainers | Added while it runs, for a look at it.
         PodSpec.restartPolicy | `Always`, `OnFailure` or `Never`.
         PodSpec.terminationGracePeriodSeconds | Seconds between SIGTERM and SIGKILL.
-        PodSpec.activeDeadlineSeconds | Seconds after which the pod is failed.
+        PodSpec.activeDeadlineSeconds | Carried, not used.
         PodSpec.dnsPolicy | `ClusterFirst`, `ClusterFirstWithHostNet`, `Default` or `None`.
         PodSpec.nodeSelector | Labels the node must have.
-        PodSpec.serviceAccountName | Carried, not used.
+        PodSpec.serviceAccountName | Who its containers are to the API; `default` when absent.
         PodSpec.serviceAccount | Old name of serviceAccountName.
-        PodSpec.automountServiceAccountToken | Carried, not used.
+        PodSpec.automountServiceAccountToken | Whether its containers get a token of that account.
         PodSpec.nodeName | The node that runs it; empty until it is bound.
         PodSpec.hostNetwork | Whether it uses the network of the machine.
         PodSpec.hostPID | Whether it sees the processes of the machine.
         PodSpec.hostIPC | Whether it shares the IPC namespace of the machine.
-        PodSpec.shareProcessNamespace | Whether its containers see each other's processes.
+        PodSpec.shareProcessNamespace | Carried, not used.
         PodSpec.securityContext | Identity and privileges of all its containers.
         PodSpec.imagePullSecrets | Secrets with credentials for registries.
         PodSpec.hostname | Host name inside; the pod's name by default.
@@ -108,8 +108,8 @@ extension SchemaDescriptions {
         Container.readinessProbe | Decides whether the pod is ready.
         Container.startupProbe | Holds the other probes back until it succeeds.
         Container.lifecycle | What to do after start and before stop.
-        Container.terminationMessagePath | File whose content is the final message.
-        Container.terminationMessagePolicy | `File` or `FallbackToLogsOnError`.
+        Container.terminationMessagePath | Carried, not used.
+        Container.terminationMessagePolicy | Carried, not used.
         Container.imagePullPolicy | `Always`, `IfNotPresent` or `Never`.
         Container.securityContext | Identity and privileges.
         Container.stdin | Whether standard input is open.
@@ -117,7 +117,7 @@ extension SchemaDescriptions {
         Container.tty | Whether it has a terminal.
         ContainerPort | A port a container listens on.
         ContainerPort.name | Unique within the pod; an IANA service name.
-        ContainerPort.hostPort | Port on the machine.
+        ContainerPort.hostPort | Port on the machine; has an effect with hostNetwork only.
         ContainerPort.containerPort | Port in the container.
         ContainerPort.protocol | `TCP`, `UDP` or `SCTP`.
         ContainerPort.hostIP | Address of the host port.
@@ -145,7 +145,7 @@ extension SchemaDescriptions {
         Probe.exec | Succeeds when the command exits with 0.
         Probe.httpGet | Succeeds on a status of 200 to 399.
         Probe.tcpSocket | Succeeds when a connection opens.
-        Probe.grpc | Asks the gRPC health service.
+        Probe.grpc | Not supported: such a probe fails.
         Probe.initialDelaySeconds | Seconds after start before the first check.
         Probe.timeoutSeconds | Seconds a check may take.
         Probe.periodSeconds | Seconds between checks.
@@ -159,7 +159,7 @@ extension SchemaDescriptions {
         LifecycleHandler | An action at a moment of a container's life.
         LifecycleHandler.exec | Runs a command.
         LifecycleHandler.httpGet | Sends a request.
-        LifecycleHandler.tcpSocket | Carried, not used.
+        LifecycleHandler.tcpSocket | Opens a connection.
         LifecycleHandler.sleep | Waits.
         ExecAction | A command to run in the container, without a shell.
         ExecAction.command | The program and its arguments.

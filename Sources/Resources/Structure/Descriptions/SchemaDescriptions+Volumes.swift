@@ -10,7 +10,7 @@ extension SchemaDescriptions {
         EnvVarSource.resourceFieldRef | A limit or request of a container.
         EnvVarSource.configMapKeyRef | A key of a ConfigMap.
         EnvVarSource.secretKeyRef | A key of a Secret.
-        EnvVarSource.fileKeyRef | Carried, not used.
+        EnvVarSource.fileKeyRef | Carried; the agent refuses it.
         ObjectFieldSelector | A field of the pod.
         ObjectFieldSelector.apiVersion | `v1`.
         ObjectFieldSelector.fieldPath | As `metadata.name` or `status.podIP`.
@@ -43,7 +43,7 @@ extension SchemaDescriptions {
         Volume.emptyDir | An empty directory that goes with the pod.
         Volume.hostPath | A path of the machine.
         Volume.downwardAPI | Fields of the pod as files.
-        Volume.projected | Carried; the agent refuses it.
+        Volume.projected | Several of these in one directory.
         Volume.persistentVolumeClaim | Carried; the agent refuses it.
         Volume.ephemeral | Carried; the agent refuses it.
         Volume.nfs | Carried; the agent refuses it.
