@@ -48,7 +48,7 @@ struct LocalClient: Sendable {
         }
     }
 
-    /// Sends a request whose answer must be a success, and gives its status and whole body.
+    /// Sends a request whose answer must be a success, and gives its status and whole body. What the daemon warns of is printed.
     func success(
         _ method: HTTPMethod, _ path: String, query: [(String, String)] = [], headers: [(String, String)] = [],
         body: HTTPClientRequest.Body? = nil
@@ -57,6 +57,9 @@ struct LocalClient: Sendable {
         let bytes = Array(buffer: try await response.body.collect(upTo: 64 << 20))
         guard (200..<300).contains(response.status.code) else {
             throw CommandError(Self.message(in: bytes) ?? "\(method) \(path): \(response.status)")
+        }
+        for header in response.headers["Warning"] {
+            Wherry.write(toStandardError: "Warning: \(Self.text(ofWarning: header))")
         }
         return (response.status, bytes)
     }
@@ -85,6 +88,20 @@ struct LocalClient: Sendable {
     static func message(in body: [UInt8]) -> String? {
         guard let value = try? JSONValue(parsing: body) else { return nil }
         return value["message"]?.stringValue ?? value["error"]?.stringValue
+    }
+
+    /// What stands in the quotes of `299 - "text"` (RFC 7234, section 5.5).
+    private static func text(ofWarning header: String) -> String {
+        var (text, isQuoted) = ("", false)
+        for character in header.drop(while: { $0 != "\"" }).dropFirst().dropLast() {
+            if character == "\\", !isQuoted {
+                isQuoted = true
+            } else {
+                text.append(character)
+                isQuoted = false
+            }
+        }
+        return text
     }
 
     private static func escape(_ text: String, keeping: String) -> String {
