@@ -24,6 +24,7 @@ public struct KubernetesRoutes: Sendable {
     let version: ServerVersion
     let access: AccessControl
     let admitWrite: WriteGate?
+    let place: Ineffective.Place
     let tables: TableCatalog
     let catalog: ServedCatalog
     let watches = WatchLimit()
@@ -34,7 +35,7 @@ public struct KubernetesRoutes: Sendable {
     ///   - streams: nil where pods run out of reach.
     ///   - usage: nil where there is nothing to measure: then there is no `metrics.k8s.io`.
     ///   - isHub: the objects are a fleet's: nodes get the column LAST-CONTACT, lost ones are shown as `Unknown`, and Deployments
-    ///     count the pods of every device.
+    ///     count the pods of every device; writers are told what stays at the hub.
     public init(
         store: Store,
         access: AccessControl,
@@ -55,6 +56,7 @@ public struct KubernetesRoutes: Sendable {
         self.version = version
         self.admitWrite = admitWrite
         self.logger = logger
+        place = isHub ? .hub : .device
         tables = TableCatalog(isHub: isHub)
         openAPI = OpenAPIDocuments(version: version, store: store)
     }

@@ -102,3 +102,30 @@ def test_helm_installs_upgrades_and_goes_back(agent, tmp_path):
     assert h("uninstall", "web") == 'release "web" uninstalled\n'
     for kind in ("deployment", "service", "serviceaccount", "ingress"):
         assert agent.kubectl("get", kind, "web", check=False).returncode == 1
+
+
+def test_kubectl_prints_what_has_no_effect(agent):
+    """Fields and kinds that change nothing here are told of when they are written, and only then."""
+    def told(document) -> list[str]:
+        return agent.kubectl("apply", "-f", "-", input=json.dumps(document)).stderr.splitlines()
+
+    container = {"name": "c", "image": "nothing/here", "imagePullPolicy": "Never"}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"},
+           "spec": {"shareProcessNamespace": True, "containers": [container | {"ports": [{"containerPort": 80, "hostPort": 8080}]}]}}
+    assert told(pod) == [
+        "Warning: spec.shareProcessNamespace: has no effect: each container sees its own processes only; kubectl debug --target looks into one",
+        "Warning: spec.containers[0].ports[0].hostPort: has no effect: nothing forwards the port; use hostNetwork: true"]
+    assert told(pod) == [] and agent.kubectl("label", "pod", "p", "a=b").stderr == ""
+
+    def deployment(**fields) -> dict:
+        template = {"metadata": {"labels": {"app": "d"}}, "spec": {"containers": [container], **fields}}
+        return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"},
+                "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "d"}}, "template": template}}
+    assert told(deployment(shareProcessNamespace=False, schedulerName="default-scheduler", priorityClassName="low")) == []
+    assert told(deployment(hostUsers=False)) == [
+        "Warning: spec.template.spec.hostUsers: has no effect: pods get no user namespace; use securityContext.runAsUser"]
+    created = agent.kubectl("create", "job", "j", "--image=nothing/here")
+    assert created.stdout == "job.batch/j created\n"
+    assert created.stderr == "Warning: Job: has no effect: no pods are made; use a Pod with restartPolicy: OnFailure\n"
+    applied = agent.cli("apply", "-f", "-", input=json.dumps(pod | {"metadata": {"name": "q"}}))
+    assert applied.stdout == "pod/q created\n" and applied.stderr.startswith("Warning: spec.shareProcessNamespace: has no effect: ")

@@ -18,7 +18,7 @@ struct APIServer {
 
     /// Runs `body` against a server that listens, and stops it.
     static func run(
-        streams: PodStreams? = nil, usage: UsageReader? = nil,
+        streams: PodStreams? = nil, usage: UsageReader? = nil, isHub: Bool = false,
         _ body: @escaping @Sendable (APIServer) async throws -> Void
     ) async throws {
         var template = Array("/tmp/wherry-api-XXXXXX".utf8CString)
@@ -42,7 +42,7 @@ struct APIServer {
                 }
             },
             streams: streams, usage: usage,
-            version: ServerVersion(release: "0.0.0"),
+            version: ServerVersion(release: "0.0.0"), isHub: isHub,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         ).register(on: router)
         let (listening, signal) = AsyncStream<ListeningAddresses>.makeStream()

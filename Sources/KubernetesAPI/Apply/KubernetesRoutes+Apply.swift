@@ -36,7 +36,7 @@ extension KubernetesRoutes {
                 try await admit(old, resource, request.user)
                 let stored = try await store.replace(
                     resource, subresource: part, takesOwners: true, dryRun: dryRun)
-                return try answer(stored, part, rendering, warnings)
+                return try await answer(stored, part, rendering, warnings + advice(old, resource, part))
             } catch let error as StatusError
                 where [.conflict, .alreadyExists].contains(error.reason) && attempt < Self.patchAttempts
             {
@@ -75,8 +75,7 @@ extension KubernetesRoutes {
         resource.managedFields = applied.owners.value
         try await admit(nil, resource, request.user)
         let created = try await store.create(resource, dryRun: dryRun)
-        return try answer(
-            created, .none, rendering, warnings + (try await policyWarnings(resource)), status: .created)
+        return try await answer(created, .none, rendering, warnings + advice(nil, resource), status: .created)
     }
 
     private func checkName(_ document: JSONValue, _ key: ResourceKey) throws(StatusError) {

@@ -23,8 +23,8 @@ extension KubernetesRoutes {
         resource = writer.update(resource, old: nil, in: request.form)
         try await admit(nil, resource, request.user)
         let created = try await store.create(resource, dryRun: dryRun)
-        let more = try await policyWarnings(resource)
-        return Response.json(rendering.value(created), status: .created).with(warnings: warnings + more)
+        let advice = try await advice(nil, resource)
+        return Response.json(rendering.value(created), status: .created).with(warnings: warnings + advice)
     }
 
     /// Nothing new of a kind whose definition goes away.
@@ -39,17 +39,20 @@ extension KubernetesRoutes {
         if let new { try await access.authorizer.checkEscalation(by: user, old: old, new: new) }
     }
 
+    /// What else the writer of an object should know of it: what its namespace thinks of new containers, and what has no effect.
+    func advice(_ old: Resource?, _ new: Resource, _ part: Subresource = .none) async throws -> [String] {
+        guard part == .none || part == .ephemeralContainers else { return [] }
+        let hasNewContainers = old == nil || part == .ephemeralContainers
+        return (hasNewContainers ? try await policyWarnings(new) : [])
+            + Ineffective.warnings(of: new, replacing: old, at: place)
+    }
+
     /// What the namespace has to say of pods, without refusing them.
-    func policyWarnings(_ resource: Resource) async throws -> [String] {
+    private func policyWarnings(_ resource: Resource) async throws -> [String] {
         guard let namespace = resource.namespace else { return [] }
         let key = ResourceKey(type: .namespace, namespace: nil, name: namespace)
         let labels = try await store.find(key)?.labels ?? [:]
         return PodSecurity.warning(for: resource, labels: labels).map { [$0] } ?? []
-    }
-
-    /// The same of containers that are added to a pod.
-    private func additionWarnings(_ part: Subresource, _ resource: Resource) async throws -> [String] {
-        part == .ephemeralContainers ? try await policyWarnings(resource) : []
     }
 
     func replace(_ request: ObjectRequest, _ part: Subresource) async throws -> Response {
@@ -64,7 +67,7 @@ extension KubernetesRoutes {
             let (resource, warnings) = try Admission.update(
                 document, in: request.form, old: old, subresource: part, validation: validation)
             if let stored = try await put(resource, over: old, write, isLast: attempt == Self.patchAttempts) {
-                return try await answer(stored, part, rendering, warnings + additionWarnings(part, resource))
+                return try await answer(stored, part, rendering, warnings + advice(old, resource, part))
             }
         }
         throw StatusError.conflict(request.key)
@@ -115,7 +118,7 @@ extension KubernetesRoutes {
                 patched, in: request.form, old: old, subresource: part, validation: validation)
             // A version that the client itself named stays a conflict; the one we read may be stale.
             if let stored = try await put(resource, over: old, write, isLast: attempt == Self.patchAttempts) {
-                return try await answer(stored, part, rendering, warnings + additionWarnings(part, resource))
+                return try await answer(stored, part, rendering, warnings + advice(old, resource, part))
             }
         }
         throw StatusError.conflict(request.key)
