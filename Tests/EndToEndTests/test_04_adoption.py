@@ -1,9 +1,12 @@
 """The agent may die at any time: its containers do not notice, and a new agent takes them over."""
 
 import os
+import shutil
 import signal
 
-from harness import SLEEP, pod, wait_for
+import pytest
+
+from harness import SLEEP, pod, unmount_below, wait_for
 
 
 def test_a_killed_agent_leaves_its_containers_and_a_new_one_adopts_them(agent):
@@ -46,3 +49,23 @@ def test_a_graceful_stop_keeps_the_containers_too(agent):
     agent.start()
     wait_for(lambda: agent.running("kept"), "adopted")
     assert agent.container_pids() == before
+
+
+@pytest.mark.parametrize("ran_on", [True, False])
+def test_what_was_lost_with_the_run_directory_is_made_anew(agent, ran_on):
+    """Somebody removed it while the containers ran, or when their processes had ended: their cgroups are still there."""
+    agent.apply(pod("lost", SLEEP))
+    wait_for(lambda: agent.running("lost"), "running")
+    ((name, pid),) = agent.container_pids().items()
+    agent.kill()
+    if not ran_on:
+        for process in (*agent.monitor_pids(), pid):
+            os.kill(process, signal.SIGKILL)
+        wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the container ended")
+    unmount_below(agent.run_dir)
+    shutil.rmtree(agent.run_dir)
+    agent.start()
+    ((again, new),) = wait_for(agent.container_pids, "a new one").items()
+    wait_for(lambda: agent.running("lost"), "running again")
+    wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the former has ended")
+    assert new != pid and os.path.exists(f"/proc/{new}")
