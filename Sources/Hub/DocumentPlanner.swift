@@ -24,7 +24,11 @@ struct DocumentPlanner {
 
     /// - Parameter objects: all Deployments, Pods, ConfigMaps, Secrets, ServiceAccounts and Namespaces of the hub; mirrors are left out here.
     init(objects: [Resource]) {
-        let own = objects.filter { !$0.isMirror && !$0.isTerminating }
+        // What is in a namespace that is being deleted goes from the devices with it, even what a finalizer holds here.
+        let leaving = Set(objects.filter { $0.type == .namespace && $0.isTerminating }.map(\.name))
+        let own = objects.filter {
+            !$0.isMirror && !$0.isTerminating && !($0.namespace.map(leaving.contains) ?? false)
+        }
         workloads = own.filter { $0.type == .deployment || $0.type == .pod }
         configMaps = Dictionary(own.filter { $0.type == .configMap }.map { ($0.key, $0) }) { first, _ in first }
         secrets = Dictionary(own.filter { $0.type == .secret }.map { ($0.key, $0) }) { first, _ in first }
@@ -172,7 +176,4 @@ extension Resource {
         default: nil
         }
     }
-
-    /// Whether this is the hub's picture of something that lives on a device.
-    var isMirror: Bool { type != .node && labels[WherryLabels.device] != nil }
 }

@@ -26,7 +26,6 @@ extension FleetHub {
     }
 
     func keepPlanning() async throws {
-        await ensureDefaultNamespaces()
         await planSafely()
         for await _ in feed { await planSafely() }
     }
@@ -40,31 +39,7 @@ extension FleetHub {
         }
     }
 
-    private func ensureDefaultNamespaces() async {
-        for name in DocumentPlanner.systemNamespaces.sorted() {
-            let namespace = Resource(value: ["metadata": ["name": .string(name)]], type: .namespace)
-            if (try? await store.find(namespace.key)) == nil { _ = try? await store.create(namespace) }
-        }
-    }
-
-    /// No controller but this one works on the hub's objects: a namespace that is being deleted is emptied and let go. What
-    /// devices still have in it disappears when their documents lose it.
-    private func finish(namespace: Resource) async throws {
-        try await store.transaction { transaction in
-            for resource in try transaction.content(ofNamespace: namespace.name) {
-                try transaction.update(resource.key) { $0.finalizers = [] }
-                if try transaction.find(resource.key) != nil {
-                    try transaction.delete(resource.key, DeleteOptions(gracePeriodSeconds: 0))
-                }
-            }
-            try transaction.update(namespace.key) { $0.value[path: "spec", "finalizers"] = nil }
-        }
-    }
-
     private func replan() async throws {
-        for namespace in try await store.list(.namespace).items where namespace.isTerminating {
-            try await finish(namespace: namespace)
-        }
         let known = Array(sessions.keys)
         var nodes: [DeviceID: Resource] = [:]
         let present = try await store.list(.node).items

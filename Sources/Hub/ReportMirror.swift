@@ -94,7 +94,7 @@ struct ReportMirror {
             // The hub's own object shows the aggregate; pods are shown one by one besides.
             guard key.type == .pod else { return }
         }
-        guard try ensureNamespace(key.namespace ?? "") else { return }
+        try ensureNamespace(key.namespace ?? "")
         try mirror(resource, key)
     }
 
@@ -161,19 +161,9 @@ struct ReportMirror {
         return new
     }
 
-    /// False when the namespace is going away at the hub.
-    private func ensureNamespace(_ name: String) throws -> Bool {
+    private func ensureNamespace(_ name: String) throws {
         let key = ResourceKey(type: .namespace, namespace: nil, name: name)
-        if let found = try transaction.find(key) { return !found.isTerminating }
-        try transaction.create(
-            Resource(
-                value: [
-                    "metadata": [
-                        "name": .string(name), "labels": [WherryLabels.namespaceName: .string(name)],
-                        "annotations": [WherryLabels.owner: .string(WherryLabels.ownerLocal)],
-                    ]
-                ], type: .namespace))
-        return true
+        if try transaction.find(key) == nil { try transaction.imply(namespace: name) }
     }
 
     // MARK: The device's part of the hub's objects

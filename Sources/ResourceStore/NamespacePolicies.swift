@@ -33,10 +33,9 @@ struct NamespacePolicies {
         if !growth.amounts.isEmpty { try checkQuotas(new, namespace, adding: growth) }
     }
 
-    /// A device's pods as the hub shows them are judged on the device. On a device the label is a user's word and means nothing.
+    /// A device's pods as the hub shows them are judged on the device.
     private func isSubject(_ resource: Resource) -> Bool {
-        let isMirror = transaction.state.holdsMirrors && resource.labels[WherryLabels.device] != nil
-        return resource.type != .event && !isMirror
+        resource.type != .event && !transaction.isMirror(resource)
     }
 
     private func applyLimitRanges(to new: inout Resource, _ namespace: String) throws {

@@ -105,17 +105,16 @@ struct ObjectTable {
             [.text(uid)])
     }
 
-    /// Objects with an owner that does not exist.
-    func dangling() throws -> [Resource] {
-        try resources(
-            """
-            SELECT DISTINCT o.type, o.namespace, o.name, o.json FROM owners w JOIN objects o ON o.id = w.object
-            WHERE NOT EXISTS (SELECT 1 FROM objects x WHERE x.uid = w.owner)
-            """, [])
-    }
-
     func content(ofNamespace namespace: String) throws -> [Resource] {
         try resources("SELECT type, namespace, name, json FROM objects WHERE namespace = ?", [.text(namespace)])
+    }
+
+    /// Whether a namespace has an object beside one that is not counted.
+    func hasContent(ofNamespace namespace: String, beside key: ResourceKey) throws -> Bool {
+        try connection.first(
+            "SELECT 1 FROM objects WHERE namespace = ? AND NOT (type = ? AND name = ?) LIMIT 1",
+            [.text(namespace), .text(key.type.qualifiedName), .text(key.name)]
+        ) { _ in true } ?? false
     }
 
     func uidExists(_ uid: String) throws -> Bool {

@@ -28,7 +28,7 @@ public actor Store {
     ///
     /// - Parameters:
     ///   - migrations: tables of other modules in the same file; their ids are unique across modules.
-    ///   - holdsMirrors: whether it is a hub's, whose objects of devices were judged by the policies of their namespace there.
+    ///   - holdsMirrors: whether it is a hub's, with mirrors of devices' objects.
     ///   - cluster: what is added to objects; nil for a hub, which adds nothing.
     ///   - historyLimit: changes kept in memory for clients that list and then watch.
     /// - Throws: ``SQLiteError``, `.newerSchema` when a newer program wrote the database.

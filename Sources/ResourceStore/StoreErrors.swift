@@ -14,6 +14,18 @@ extension StatusError {
         .forbidden(key, "this namespace may not be deleted")
     }
 
+    static func orphansOnDevices(_ key: ResourceKey) -> StatusError {
+        .invalid(
+            key.type, name: key.name,
+            causes: [
+                Cause(
+                    reason: "FieldValueNotSupported",
+                    message: "Unsupported value: \"Orphan\": the pods of a hub's Deployment are on devices, which end "
+                        + "them with it; use Background or Foreground",
+                    field: "propagationPolicy")
+            ])
+    }
+
     static func nameRequired(_ type: ResourceType) -> StatusError {
         .invalid(
             type, name: "",

@@ -2,7 +2,7 @@ internal import JSON
 public import Resources
 
 extension StoreTransaction {
-    private static let systemNamespaces: Set<String> = ["default", "kube-system", "kube-public"]
+    static let systemNamespaces: Set<String> = ["default", "kube-system", "kube-public"]
     static let foregroundFinalizer = "foregroundDeletion"
     static let orphanFinalizer = "orphan"
 
@@ -31,13 +31,17 @@ extension StoreTransaction {
             throw StatusError.precondition(
                 old.key, "ResourceVersion", wanted: version, found: old.resourceVersion)
         }
+        if options.propagation == .orphan, old.type == .deployment, state.holdsMirrors {
+            throw StatusError.orphansOnDevices(old.key)
+        }
     }
 
-    /// Only a pod that runs somewhere needs time; Kubernetes' rule: an unbound or finished pod has none to wait for.
+    /// Only a pod that runs somewhere needs time; Kubernetes' rule: an unbound or finished pod has none to wait for. A hub's own pod
+    /// runs nowhere: devices have copies of it, and give these their time.
     private func gracePeriod(of resource: Resource, _ options: DeleteOptions) -> Int {
-        guard resource.type == .pod, !(resource.value[path: "spec", "nodeName"]?.stringValue ?? "").isEmpty else {
-            return 0
-        }
+        guard resource.type == .pod, !state.holdsMirrors || resource.isMirror,
+            !(resource.value[path: "spec", "nodeName"]?.stringValue ?? "").isEmpty
+        else { return 0 }
         let phase = resource.value[path: "status", "phase"]?.stringValue
         if phase == "Succeeded" || phase == "Failed" { return 0 }
         let own = resource.value[path: "spec", "terminationGracePeriodSeconds"]?.intValue

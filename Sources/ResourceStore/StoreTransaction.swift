@@ -60,9 +60,6 @@ public final class StoreTransaction {
     /// Objects that name `uid` among their owners.
     public func dependents(of uid: String) throws -> [Resource] { try table.dependents(of: uid) }
 
-    /// Objects that name an owner that does not exist.
-    public func danglingDependents() throws -> [Resource] { try table.dangling() }
-
     /// Whether any object has this uid.
     public func uidExists(_ uid: String) throws -> Bool { try table.uidExists(uid) }
 
@@ -88,6 +85,7 @@ public final class StoreTransaction {
         try checkKind(new)
         try checkNamespace(new)
         try nameIfGenerated(&new)
+        try takeOver(new)
         guard try !exists(new.key) else { throw StatusError.alreadyExists(new.key) }
         if new.uid.isEmpty { new.setMetadata("uid", .string(state.environment.makeUID())) }
         if (new.metadata("creationTimestamp")?.stringValue ?? "").isEmpty {
@@ -114,7 +112,17 @@ public final class StoreTransaction {
         guard let isTerminating = state.namespaces[namespace] else {
             throw StatusError.notFound(ResourceKey(type: .namespace, namespace: nil, name: namespace))
         }
-        if isTerminating && resource.type != .event { throw StatusError.namespaceTerminating(resource.key, namespace) }
+        // What is there on a device is there, whatever becomes of the namespace.
+        if isTerminating, resource.type != .event, !isMirror(resource) {
+            throw StatusError.namespaceTerminating(resource.key, namespace)
+        }
+    }
+
+    /// A namespace that only devices have does not keep the hub from making it.
+    private func takeOver(_ new: Resource) throws {
+        guard new.type == .namespace, state.holdsMirrors, let found = try table.find(new.key), isImplied(found.resource)
+        else { return }
+        _ = try remove(found.resource, row: found.id)
     }
 
     /// Kubernetes' rule: the prefix is cut to 58 characters and five random ones follow.

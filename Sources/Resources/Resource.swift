@@ -73,6 +73,9 @@ public struct Resource: Sendable, Hashable {
     public var deletionTimestamp: String? { value[path: "metadata", "deletionTimestamp"]?.stringValue }
     /// Whether deletion was asked for.
     public var isTerminating: Bool { deletionTimestamp != nil }
+    /// At a hub, whether this is its picture of something that lives on a device. On a device the label is a user's word and means
+    /// nothing.
+    public var isMirror: Bool { type != .node && labels[WherryLabels.device] != nil }
     public var labels: [String: String] {
         get { strings("labels") }
         set { setStrings(newValue, "labels") }

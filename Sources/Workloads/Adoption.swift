@@ -14,7 +14,7 @@ enum Adoption {
     }
 
     static func suits(_ resource: Resource, _ owner: Resource) -> Bool {
-        resource.controllerOwner == nil && !resource.isTerminating && !resource.isMirror
+        resource.controllerOwner == nil && !resource.isTerminating
             && !owner.isTerminating && resource.namespace == owner.namespace
             && selector(of: owner)?.matches(resource) == true
     }

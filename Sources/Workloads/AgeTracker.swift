@@ -61,12 +61,4 @@ final class AgeTracker: Sendable {
             state.progress[uid] = nil
         }
     }
-
-    /// Forgets all but these owners.
-    func retain(_ uids: Set<String>) {
-        state.withLock { state in
-            state.ready = state.ready.filter { uids.contains($0.key) }
-            state.progress = state.progress.filter { uids.contains($0.key) }
-        }
-    }
 }

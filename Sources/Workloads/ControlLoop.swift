@@ -8,13 +8,17 @@ internal import Resources
 /// depends on the present state alone.
 struct ControlLoop: Sendable {
     let store: Store
+    let scope: Controllers.Scope
     let recorder: EventRecorder
     let clock: any Clock<Duration>
     let logger: Logger
     private let ages: AgeTracker
 
-    init(store: Store, recorder: EventRecorder, clock: any Clock<Duration>, logger: Logger) {
+    init(
+        store: Store, scope: Controllers.Scope, recorder: EventRecorder, clock: any Clock<Duration>, logger: Logger
+    ) {
         self.store = store
+        self.scope = scope
         self.recorder = recorder
         self.clock = clock
         self.logger = logger
@@ -23,7 +27,9 @@ struct ControlLoop: Sendable {
 
     /// Ends when the task is cancelled or the store closes.
     func run() async {
-        let feed = store.changes(exceptOf: WorkItem.unwatched) { [store] in WorkItem.items(for: $0, store.types) }
+        let feed = store.changes(exceptOf: WorkItem.unwatched) { [store, scope] in
+            WorkItem.items(for: $0, store.types, in: scope)
+        }
         feed.mark([.resync])
         await withDiscardingTaskGroup { group in
             var queue = WorkQueue<WorkItem>()
@@ -101,7 +107,7 @@ struct ControlLoop: Sendable {
             }
             let (end, events) = transaction.changes(from: position)
             position = end
-            for event in events { next.formUnion(WorkItem.items(for: event, transaction.types)) }
+            for event in events { next.formUnion(WorkItem.items(for: event, transaction.types, in: scope)) }
             work = next
         }
         return outcomes
@@ -116,25 +122,25 @@ struct ControlLoop: Sendable {
         case .quotas(let namespace): try QuotaController.reconcile(namespace, transaction)
         case .namespace(let name): try NamespaceController.reconcile(name, transaction)
         case .finalizer(let key): try GarbageCollector.serveFinalizers(key, transaction)
-        case .sweep: try sweep(transaction)
+        case .dependent(let key): try GarbageCollector.collect(key, transaction)
+        case .dependents(let uid): try collectDependents(of: uid, transaction)
         }
     }
 
     private func resync(_ transaction: StoreTransaction) throws -> Outcome {
-        var outcome = Outcome(followUp: [.sweep])
+        var outcome = Outcome()
         for type in transaction.types.all where !WorkItem.unwatched.contains(type) {
             for resource in try transaction.list(type) {
                 let event = WatchEvent(
                     kind: .added, resource: resource, previous: nil, resourceVersion: resource.resourceVersion)
-                outcome.followUp.formUnion(WorkItem.items(for: event, transaction.types))
+                outcome.followUp.formUnion(WorkItem.items(for: event, transaction.types, in: scope))
             }
         }
         return outcome
     }
 
-    private func sweep(_ transaction: StoreTransaction) throws -> Outcome {
-        let owners = try transaction.list(.deployment) + transaction.list(.replicaSet)
-        ages.retain(Set(owners.map(\.uid)))
-        return try GarbageCollector.sweep(transaction)
+    private func collectDependents(of uid: String, _ transaction: StoreTransaction) throws -> Outcome {
+        ages.forget(uid)
+        return try GarbageCollector.collectDependents(of: uid, transaction)
     }
 }

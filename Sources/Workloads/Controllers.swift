@@ -6,6 +6,14 @@ public import ServiceLifecycle
 ///
 /// They need nothing but the store: no network, no hub, no right date. Idle they neither wake up nor write.
 public struct Controllers: Service {
+    /// Whose objects they work on.
+    public enum Scope: Sendable {
+        /// A device's: all of it.
+        case device
+        /// A hub's: the end of objects alone. Its workloads are made on devices, by the documents that these get.
+        case hub
+    }
+
     private let store: Store
     private let loop: ControlLoop
     private let upkeep: StoreUpkeep
@@ -13,11 +21,11 @@ public struct Controllers: Service {
 
     /// - Parameter clock: a monotonic clock for every delay and duration.
     public init(
-        store: Store, recorder: EventRecorder, clock: any Clock<Duration> = ContinuousClock(),
-        logger: Logger
+        store: Store, scope: Scope = .device, recorder: EventRecorder,
+        clock: any Clock<Duration> = ContinuousClock(), logger: Logger
     ) {
         self.store = store
-        loop = ControlLoop(store: store, recorder: recorder, clock: clock, logger: logger)
+        loop = ControlLoop(store: store, scope: scope, recorder: recorder, clock: clock, logger: logger)
         cleanup = DefinitionCleanup(store: store, clock: clock, logger: logger)
         upkeep = StoreUpkeep(store: store, clock: clock, logger: logger)
     }
@@ -37,19 +45,15 @@ public struct Controllers: Service {
 }
 
 /// Keeps a verified snapshot of the database, a day old at most when anything changes.
-public struct StoreUpkeep: Service {
+struct StoreUpkeep {
     private let store: Store
     private let clock: any Clock<Duration>
     private let logger: Logger
 
-    public init(store: Store, clock: any Clock<Duration> = ContinuousClock(), logger: Logger) {
+    init(store: Store, clock: any Clock<Duration>, logger: Logger) {
         self.store = store
         self.clock = clock
         self.logger = logger
-    }
-
-    public func run() async throws {
-        await cancelWhenGracefulShutdown { await keepUp() }
     }
 
     /// The first look comes late, too: a start has better things to do, and a crash loop must not write.

@@ -1,11 +1,10 @@
 internal import JSON
-public import Logging
-public import ResourceStore
+internal import Logging
+internal import ResourceStore
 internal import Resources
-public import ServiceLifecycle
 
 /// Empties a CustomResourceDefinition that is being deleted, and lets it go when none of its objects is left.
-public struct DefinitionCleanup: Service {
+struct DefinitionCleanup {
     private let store: Store
     private let clock: any Clock<Duration>
     private let logger: Logger
@@ -13,14 +12,10 @@ public struct DefinitionCleanup: Service {
     var attempt: @Sendable (String, StoreTransaction) throws -> Void = { try reconcile($0, $1) }
 
     /// - Parameter clock: a monotonic clock for the delays after which it tries again.
-    public init(store: Store, clock: any Clock<Duration> = ContinuousClock(), logger: Logger) {
+    init(store: Store, clock: any Clock<Duration> = ContinuousClock(), logger: Logger) {
         self.store = store
         self.clock = clock
         self.logger = logger
-    }
-
-    public func run() async throws {
-        await cancelWhenGracefulShutdown { await cleanUp() }
     }
 
     /// Those that were marked while nobody looked.

@@ -8,7 +8,7 @@ struct DeploymentController: Sendable {
     let ages: AgeTracker
 
     func reconcile(_ key: ResourceKey, _ transaction: StoreTransaction) throws -> Outcome {
-        guard let deployment = try transaction.find(key), !deployment.isMirror else { return Outcome() }
+        guard let deployment = try transaction.find(key) else { return Outcome() }
         try adoptOnFirstSight(deployment, transaction)
         let observation = try observe(deployment, transaction)
         let plan = DeploymentPlan.plan(observation)

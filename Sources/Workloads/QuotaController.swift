@@ -5,7 +5,7 @@ internal import Resources
 /// Keeps the status of a ResourceQuota: what is allowed, and what is used of it. Admission counts by itself.
 enum QuotaController {
     static func reconcile(_ namespace: String, _ transaction: StoreTransaction) throws -> Outcome {
-        for quota in try transaction.list(.resourceQuota, namespace: namespace) where !quota.isMirror {
+        for quota in try transaction.list(.resourceQuota, namespace: namespace) {
             let used = try transaction.usage(of: quota).amounts
             let hard = QuotaUsage.hard(quota)
             let status: JSONValue = [

@@ -14,7 +14,7 @@ struct ReplicaSetController: Sendable {
     }
 
     func reconcile(_ key: ResourceKey, _ transaction: StoreTransaction) throws -> Outcome {
-        guard let set = try transaction.find(key), !set.isMirror else { return Outcome() }
+        guard let set = try transaction.find(key) else { return Outcome() }
         try adoptOnFirstSight(set, transaction)
         var pods = try releaseForeign(try Self.pods(of: set, transaction), set, transaction)
         let plan = makePlan(set, pods, transaction)

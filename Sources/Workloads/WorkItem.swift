@@ -1,3 +1,4 @@
+internal import JSON
 internal import ResourceStore
 internal import Resources
 
@@ -14,20 +15,37 @@ enum WorkItem: Hashable, Sendable {
     case quotas(String)
     /// An object that is marked for deletion and waits for its dependents.
     case finalizer(ResourceKey)
-    /// Dependents whose owners are gone.
-    case sweep
+    /// An object whose owners may be gone.
+    case dependent(ResourceKey)
+    /// What names this uid among its owners, after the object that had it has gone.
+    case dependents(of: String)
 
     /// The types whose changes do not matter.
     static let unwatched: Set<ResourceType> = [.event]
 
     /// What a change makes dirty.
-    static func items(for event: WatchEvent, _ types: TypeCatalog) -> Set<WorkItem> {
+    static func items(for event: WatchEvent, _ types: TypeCatalog, in scope: Controllers.Scope) -> Set<WorkItem> {
+        var items = event.kind == .deleted ? afterDeletion(of: event.resource, types) : []
+        if event.resource.type == .namespace { items.insert(.namespace(event.resource.name)) }
+        switch scope {
+        case .device:
+            items.formUnion(workloads(event, types))
+        case .hub where event.resource.isMirror:
+            // There are as many changes of mirrors as devices have pods.
+            return items
+        case .hub: break
+        }
+        if event.kind != .deleted { items.formUnion(whileThere(event.resource, before: event.previous, types)) }
+        return items
+    }
+
+    /// What controllers of a device's workloads look at.
+    private static func workloads(_ event: WatchEvent, _ types: TypeCatalog) -> Set<WorkItem> {
         let resource = event.resource
         var items: Set<WorkItem> = []
         switch resource.type {
         case .deployment: items.insert(.deployment(resource.key))
         case .replicaSet: items.insert(.replicaSet(resource.key))
-        case .namespace: items.insert(.namespace(resource.name))
         default: break
         }
         if resource.type != .event, let namespace = resource.namespace { items.insert(.quotas(namespace)) }
@@ -38,10 +56,8 @@ enum WorkItem: Hashable, Sendable {
                 items.insert(item)
             }
         }
-        if event.kind == .deleted {
-            items.formUnion(afterDeletion(of: resource, types))
-        } else {
-            items.formUnion(whileThere(resource, before: event.previous))
+        if event.kind != .deleted, canBeAdopted(resource, before: event.previous) {
+            items.insert(.orphan(resource.key))
         }
         return items
     }
@@ -55,24 +71,31 @@ enum WorkItem: Hashable, Sendable {
         }
     }
 
+    private static func canBeAdopted(_ resource: Resource, before: Resource?) -> Bool {
+        let isNews = before == nil || before?.labels != resource.labels || before?.controllerOwner != nil
+        let hasManagers = resource.type == .pod || resource.type == .replicaSet
+        return hasManagers && isNews && resource.controllerOwner == nil && !resource.labels.isEmpty
+    }
+
     private static func afterDeletion(of resource: Resource, _ types: TypeCatalog) -> Set<WorkItem> {
-        var items: Set<WorkItem> = [.sweep]
+        var items: Set<WorkItem> = [.dependents(of: resource.uid)]
         if let namespace = resource.namespace { items.insert(.namespace(namespace)) }
-        for owner in resource.ownerReferences {
-            if let key = owner.key(in: resource.namespace, types) { items.insert(.finalizer(key)) }
-        }
+        return items.union(finalizers(ofOwnersOf: resource, types))
+    }
+
+    private static func whileThere(_ resource: Resource, before: Resource?, _ types: TypeCatalog) -> Set<WorkItem> {
+        var items: Set<WorkItem> = []
+        if resource.isTerminating && !resource.finalizers.isEmpty { items.insert(.finalizer(resource.key)) }
+        let owners = resource.value[path: "metadata", "ownerReferences"]
+        guard owners != before?.value[path: "metadata", "ownerReferences"] else { return items }
+        if owners != nil { items.insert(.dependent(resource.key)) }
+        // An owner that this object held may be free now.
+        if let before { items.formUnion(finalizers(ofOwnersOf: before, types)) }
         return items
     }
 
-    private static func whileThere(_ resource: Resource, before: Resource?) -> Set<WorkItem> {
-        var items: Set<WorkItem> = []
-        if resource.isTerminating && !resource.finalizers.isEmpty { items.insert(.finalizer(resource.key)) }
-        let isNews = before == nil || before?.labels != resource.labels || before?.controllerOwner != nil
-        let canBeAdopted = resource.type == .pod || resource.type == .replicaSet
-        if canBeAdopted && isNews && resource.controllerOwner == nil && !resource.labels.isEmpty {
-            items.insert(.orphan(resource.key))
-        }
-        return items
+    private static func finalizers(ofOwnersOf resource: Resource, _ types: TypeCatalog) -> Set<WorkItem> {
+        Set(resource.ownerReferences.compactMap { $0.key(in: resource.namespace, types).map { .finalizer($0) } })
     }
 }
 
@@ -85,8 +108,5 @@ extension OwnerReference {
 }
 
 extension Resource {
-    /// A device's object as the hub shows it: nobody controls it here.
-    var isMirror: Bool { labels[WherryLabels.device] != nil }
-
     func isManaged(by owner: Resource) -> Bool { controllerOwner?.uid == owner.uid }
 }

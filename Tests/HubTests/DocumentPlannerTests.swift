@@ -94,6 +94,19 @@ struct DocumentPlannerTests {
         #expect(before.documents[device]?.digest == after.documents[device]?.digest)
     }
 
+    @Test func whatIsInANamespaceThatIsBeingDeletedGoesFromTheDevices() throws {
+        var team = plain(.namespace, "team", namespace: nil)
+        func documents() throws -> [String] {
+            var held = deployment("held")
+            held.value[path: "metadata", "namespace"] = "team"
+            held.finalizers = ["example.com/hold"]
+            return try names(plan([held, team], [node("one")]), "one")
+        }
+        #expect(try documents() == ["held", "team"])
+        team.value[path: "metadata", "deletionTimestamp"] = "2026-01-01T00:00:00Z"
+        #expect(try documents() == [])
+    }
+
     @Test func aDeviceGetsTheHubsLabelsButNotItsOwnBack() throws {
         let plan = try plan([], [node("one", ["site": "west", "kubernetes.io/arch": "amd64"])])
         #expect(plan.documents[try DeviceID("one")]?.nodeLabels == ["site": "west"])

@@ -16,7 +16,8 @@ struct FleetHubTests {
     private func withHub(
         _ scratch: Scratch, _ body: @escaping @Sendable (FleetHub, Store) async throws -> Void
     ) async throws {
-        let store = try Store(path: scratch.path + "/state.db", migrations: FleetHub.migrations)
+        let store = try Store(
+            path: scratch.path + "/state.db", migrations: FleetHub.migrations, holdsMirrors: true)
         let hub = try await FleetHub(
             configuration: HubConfiguration(dataDirectory: scratch.path, runDirectory: scratch.path + "/run"),
             store: store, recorder: EventRecorder(store: store, component: "hub"), logger: Logger(label: "hub"))

@@ -18,13 +18,13 @@ final class Cluster: Sendable {
     let store: Store
     private let folder: String
 
-    init() throws {
+    init(holdsMirrors: Bool = false) throws {
         var template = Array("/tmp/wherry-workloads-XXXXXX".utf8CString)
         let path = template.withUnsafeMutableBufferPointer { buffer in
             buffer.baseAddress.flatMap { mkdtemp($0) }.map { String(cString: $0) }
         }
         folder = try #require(path)
-        store = try Store(path: folder + "/state.db")
+        store = try Store(path: folder + "/state.db", holdsMirrors: holdsMirrors)
     }
 
     deinit {
@@ -33,13 +33,16 @@ final class Cluster: Sendable {
     }
 
     /// Runs the controllers while `body` runs.
-    static func run(_ body: @escaping @Sendable (Cluster) async throws -> Void) async throws {
-        let cluster = try Cluster()
+    static func run(
+        _ scope: Controllers.Scope = .device, _ body: @escaping @Sendable (Cluster) async throws -> Void
+    ) async throws {
+        let cluster = try Cluster(holdsMirrors: scope == .hub)
         let store = cluster.store
         try await DefaultNamespaces.ensure(in: store)
         let recorder = EventRecorder(store: store, component: "test")
         let controllers = Controllers(
-            store: store, recorder: recorder, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            store: store, scope: scope, recorder: recorder,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await controllers.run() }
             do { try await body(cluster) } catch {
@@ -255,106 +258,6 @@ final class Cluster: Sendable {
                 let failed = try await store.list(.replicaSet).items.first?.value[path: "status", "conditions"]
                 return try await store.list(.pod).items.count == 3 && failed == nil
             }
-        }
-    }
-}
-
-@Suite(.timeLimit(.minutes(5))) struct GarbageTests {
-    @Test func `background deletion takes ReplicaSets and pods along`() async throws {
-        try await Cluster.run { cluster in
-            let key = try await cluster.apply().key
-            try await cluster.eventually("no pods") { try await $0.list(.pod).items.count == 3 }
-            try await cluster.store.delete(key, DeleteOptions(propagation: .background))
-            try await cluster.eventually("something is left") { store in
-                let sets = try await store.list(.replicaSet).items
-                let pods = try await store.list(.pod).items
-                return sets.isEmpty && pods.isEmpty
-            }
-        }
-    }
-
-    @Test func `foreground deletion keeps the owner until its bound pods are gone`() async throws {
-        try await Cluster.run { cluster in
-            let key = try await cluster.apply(replicas: 1).key
-            try await cluster.eventually("no pods") { try await $0.list(.pod).items.count == 1 }
-            try await cluster.makeReady()
-            try await cluster.store.delete(key, DeleteOptions(propagation: .foreground))
-            try await cluster.eventually("the pod is not asked to end") { store in
-                try await store.list(.pod).items.allSatisfy(\.isTerminating)
-            }
-            #expect(try await cluster.store.find(key) != nil)
-            try await cluster.finishTerminating()
-            try await cluster.eventually("the owner stays") { store in
-                let sets = try await store.list(.replicaSet).items
-                return try await store.find(key) == nil && sets.isEmpty
-            }
-        }
-    }
-
-    @Test func `orphan deletion leaves the dependents without owner`() async throws {
-        try await Cluster.run { cluster in
-            let key = try await cluster.apply(replicas: 1).key
-            try await cluster.eventually("no pods") { try await $0.list(.pod).items.count == 1 }
-            try await cluster.store.delete(key, DeleteOptions(propagation: .orphan))
-            try await cluster.eventually("the owner stays") { try await $0.find(key) == nil }
-            let set = try #require(try await cluster.store.list(.replicaSet).items.first)
-            #expect(set.ownerReferences.isEmpty)
-            #expect(try await cluster.pods().count == 1)
-        }
-    }
-
-    @Test func `an object with another living owner only loses the dead reference`() async throws {
-        try await Cluster.run { cluster in
-            func map(_ name: String) -> Resource {
-                Resource(
-                    value: ["metadata": ["name": .string(name), "namespace": "default"]], type: .configMap)
-            }
-            let first = try await cluster.store.create(map("first"))
-            let second = try await cluster.store.create(map("second"))
-            var child = map("child")
-            child.ownerReferences = [first, second].map {
-                OwnerReference(apiVersion: "v1", kind: "ConfigMap", name: $0.name, uid: $0.uid)
-            }
-            let key = try await cluster.store.create(child).key
-            try await cluster.store.delete(first.key)
-            try await cluster.eventually("the reference stays") { store in
-                try await store.find(key)?.ownerReferences.map(\.uid) == [second.uid]
-            }
-            try await cluster.store.delete(second.key)
-            try await cluster.eventually("the child stays") { try await $0.find(key) == nil }
-        }
-    }
-
-    @Test func `a deleted namespace is emptied and goes when its last pod has gone`() async throws {
-        try await Cluster.run { cluster in
-            let space = Resource(value: ["metadata": ["name": "x"]], type: .namespace)
-            let key = try await cluster.store.create(space).key
-            for type in [ResourceType.configMap, .pod] {
-                _ = try await cluster.store.create(
-                    Resource(
-                        value: [
-                            "metadata": ["name": "a", "namespace": "x"], "spec": ["nodeName": "n"],
-                        ], type: type))
-            }
-            try await cluster.store.delete(key)
-            try await cluster.eventually("not emptied") { store in
-                let maps = try await store.list(.configMap, namespace: "x").items
-                let pods = try await store.list(.pod, namespace: "x").items
-                return maps.isEmpty && pods.allSatisfy(\.isTerminating)
-            }
-            #expect(try await cluster.store.find(key) != nil)
-            try await cluster.finishTerminating()
-            try await cluster.eventually("the namespace stays") { try await $0.find(key) == nil }
-        }
-    }
-
-    @Test func `the default namespaces are made once`() async throws {
-        try await Cluster.run { cluster in
-            let names = try await cluster.store.list(.namespace).items.map(\.name)
-            #expect(names == ["default", "kube-node-lease", "kube-public", "kube-system"])
-            let version = cluster.store.latestVersion
-            try await DefaultNamespaces.ensure(in: cluster.store)
-            #expect(cluster.store.latestVersion == version)
         }
     }
 }

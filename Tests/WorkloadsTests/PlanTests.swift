@@ -400,21 +400,21 @@ struct World {
 @Suite struct WorkQueueTests {
     @Test func `failures back off to a minute and success forgets them`() {
         var queue = WorkQueue<WorkItem>()
-        let delays = (0..<20).map { _ in queue.failed(.sweep) }
+        let delays = (0..<20).map { _ in queue.failed(.resync) }
         #expect(delays.first == .milliseconds(50))
         #expect(delays[1] == .milliseconds(100))
         #expect(delays.last == .seconds(60))
-        queue.succeeded(.sweep)
-        let again = queue.failed(.sweep)
+        queue.succeeded(.resync)
+        let again = queue.failed(.resync)
         #expect(again == .milliseconds(50))
     }
 
     @Test func `only an earlier timer is added`() {
         var queue = WorkQueue<WorkItem>()
-        let answers = [10, 20, 5].map { queue.schedule(.sweep, after: .seconds($0)) }
+        let answers = [10, 20, 5].map { queue.schedule(.resync, after: .seconds($0)) }
         #expect(answers == [true, false, true])
-        queue.begun(.sweep)
-        let afterwards = queue.schedule(.sweep, after: .seconds(20))
+        queue.begun(.resync)
+        let afterwards = queue.schedule(.resync, after: .seconds(20))
         #expect(afterwards)
     }
 }

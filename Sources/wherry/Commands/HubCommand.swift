@@ -88,14 +88,16 @@ struct HubCommand: AsyncParsableCommand {
             onListening: { address.opened($0, remembering: identity) },
             observe: { metrics.observe($0) },
             logger: logger)
+        // Before a device says that it has them, which would make them the devices'.
+        try await DefaultNamespaces.ensure(in: store)
         do { try await DefaultRoles.ensure(in: store) } catch {
             // A full disk must not keep a daemon down: its administrators need no role, and the next start makes them.
             logger.error("the default roles cannot be stored", metadata: ["error": "\(error)"])
         }
         try await Daemon.run(
             [
-                server, hub, registry, StoreUpkeep(store: store, logger: logger),
-                DefinitionCleanup(store: store, logger: logger),
+                server, hub, registry,
+                Controllers(store: store, scope: .hub, recorder: recorder, logger: logger),
                 AccessUpkeep(store: store, logger: logger),
             ], logger: logger)
         await store.close()
