@@ -240,3 +240,105 @@ def test_images_are_loaded_listed_used_and_removed(agent, place, images):
     assert "Untagged: example.test/app:zstd" in removed and "Deleted: sha256:" in removed, removed
     assert "example.test" not in agent.cli("images").stdout and "busybox:test" in agent.cli("images").stdout
     assert sum(p.stat().st_size for p in (agent.data / "blobs").rglob("*") if p.is_file()) < before, "no space came back"
+
+
+def test_objects_end_at_the_hub_as_they_were_asked_to(fleet):
+    """Every propagation policy, finalizers, namespaces and custom kinds, with a kubectl that waits."""
+    hub, agent = fleet
+    k = hub.kubectl
+
+    def settings(name, owner=None, namespace="default", finalizers=()):
+        made = {"apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": {"name": name, "namespace": namespace, "finalizers": list(finalizers)}}
+        if owner:
+            kind, of = owner
+            at = json.loads(k("get", kind, of, "-n", namespace, "-o", "json").stdout)
+            made["metadata"]["ownerReferences"] = [
+                {"apiVersion": at["apiVersion"], "kind": at["kind"], "name": of, "uid": at["metadata"]["uid"],
+                 "blockOwnerDeletion": True}]
+        hub.apply(made)
+
+    def gone(kind, name, namespace="default", daemon=hub):
+        found = daemon.kubectl("get", kind, name, "-n", namespace, "--ignore-not-found", "-o", "name").stdout
+        return found == ""
+
+    for cascade in ("background", "foreground"):
+        hub.apply(deployment(cascade, 1, SLEEP))
+        settings(f"of-{cascade}", ("deployment", cascade))
+        wait_for(lambda c=cascade: agent.pods(f"app={c}") and hub.pods(f"app={c}"), f"the pod of {cascade} is there and shown")
+        k("delete", "deployment", cascade, f"--cascade={cascade}", "--wait", "--timeout=30s")
+        wait_for(lambda c=cascade: gone("configmap", f"of-{c}"), f"what {cascade} owned is gone")
+        wait_for(lambda c=cascade: not agent.pods(f"app={c}") and not hub.pods(f"app={c}"), f"the pod of {cascade} is gone")
+
+    settings("owner")
+    settings("orphan", ("configmap", "owner"))
+    k("delete", "configmap", "owner", "--cascade=orphan", "--wait", "--timeout=30s")
+    assert "ownerReferences" not in hub.json("/api/v1/namespaces/default/configmaps/orphan")["metadata"]
+    hub.apply(deployment("kept", 1, SLEEP))
+    wait_for(lambda: agent.pods("app=kept"), "a pod is there")
+    refused(k("delete", "deployment", "kept", "--cascade=orphan", check=False), "propagationPolicy", "use Background")
+    assert "deletionTimestamp" not in hub.json("/apis/apps/v1/namespaces/default/deployments/kept")["metadata"]
+
+    settings("held", finalizers=["example.com/hold"])
+    k("delete", "configmap", "held", "--wait=false")
+    assert hub.json("/api/v1/namespaces/default/configmaps/held")["metadata"]["deletionTimestamp"]
+    k("patch", "configmap", "held", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
+    assert gone("configmap", "held")
+    hub.apply(pod("bound", SLEEP, nodeName="dev1"))
+    wait_for(lambda: agent.running("bound"), "the pod for one device runs")
+    k("delete", "pod", "bound", "--wait", "--timeout=30s")
+    wait_for(lambda: not [p for p in agent.pods() if p["metadata"]["name"] == "bound"], "it is gone from the device")
+
+    group = "fleet.example.com"
+    hub.apply({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+               "metadata": {"name": f"boats.{group}"},
+               "spec": {"group": group, "scope": "Cluster",
+                        "names": {"plural": "boats", "singular": "boat", "kind": "Boat", "listKind": "BoatList"},
+                        "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {
+                            "type": "object", "x-kubernetes-preserve-unknown-fields": True}}}]}})
+    hub.apply({"apiVersion": f"{group}/v1", "kind": "Boat", "metadata": {"name": "wherry"}})
+    settings("oar", ("boat", "wherry"))
+    k("delete", "boat", "wherry", "--cascade=foreground", "--wait", "--timeout=30s")
+    assert gone("configmap", "oar")
+    k("delete", "crd", f"boats.{group}", "--cascade=foreground", "--wait", "--timeout=30s")
+
+
+def test_a_namespace_of_the_hub_ends_with_all_that_is_in_it_and_does_not_come_back(fleet):
+    hub, agent = fleet
+    k = hub.kubectl
+    k("create", "namespace", "team")
+    wanted = deployment("work", 2, ["sh", "-c", "trap '' TERM; sleep 1000000"])
+    wanted["metadata"]["namespace"] = "team"
+    wanted["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 3
+    held = {"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "held", "namespace": "team", "finalizers": ["example.com/hold"]}}
+    hub.apply([wanted, held])
+    wait_for(lambda: len(hub.pods("app=work", "team")) == 2, "the pods are shown")
+    k("delete", "namespace", "team", "--wait=false")
+    wait_for(lambda: hub.json("/api/v1/namespaces/team/configmaps/held")["metadata"].get("deletionTimestamp"), "held")
+    assert hub.json("/api/v1/namespaces/team")["status"]["phase"] == "Terminating"
+    k("patch", "configmap", "held", "-n", "team", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
+    # What the device has is shown until it has ended it; then nothing is left, on either side.
+    wait_for(lambda: agent.get("/api/v1/namespaces/team")[0] == 404, "the device's namespace is gone", 60)
+    wait_for(lambda: hub.get("/api/v1/namespaces/team")[0] == 404, "the hub's namespace is gone", 60)
+    assert not hub.pods("", "team")
+    # Deleted and made again at once, while the device is still busy with the old.
+    k("create", "namespace", "team")
+    wanted["spec"]["replicas"] = 1
+    hub.apply(wanted)
+    (old,) = wait_for(lambda: hub.pods("app=work", "team"), "a pod is shown")
+    k("delete", "namespace", "team", "--wait", "--timeout=30s")
+    k("create", "namespace", "team")
+    hub.apply(wanted)
+    (new,) = wait_for(lambda: [p for p in agent.pods("app=work", "team") if p["metadata"]["uid"] != old["metadata"]["uid"]],
+                      "the new pod", 60)
+    wait_for(lambda: [p["metadata"]["uid"] for p in hub.pods("app=work", "team")] == [new["metadata"]["uid"]],
+             "the hub shows the new pod alone", 60)
+    k("delete", "namespace", "team", "--wait", "--timeout=30s")
+    wait_for(lambda: hub.get("/api/v1/namespaces/team")[0] == 404, "the hub's namespace is gone again", 60)
+    # A namespace of the device alone is shown for as long as something is in it.
+    agent.kubectl("create", "namespace", "own")
+    agent.apply(pod("local", SLEEP, metadata={"namespace": "own"}))
+    wait_for(lambda: hub.pods("", "own"), "the device's own is shown")
+    agent.kubectl("delete", "namespace", "own", "--timeout=30s")
+    wait_for(lambda: hub.get("/api/v1/namespaces/own")[0] == 404, "and is gone with it")
