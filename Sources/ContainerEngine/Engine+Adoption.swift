@@ -1,3 +1,4 @@
+import Cgroups
 import ContainerRuntime
 import Linux
 import Logging
@@ -10,11 +11,12 @@ extension Engine {
     ///   concluded from that.
     @discardableResult
     public func adopt() async throws -> [ContainerRecord] {
-        let runtime = runtime
+        let (runtime, layout) = (runtime, layout)
         let found: [Adopted]
         do {
             found = try await onStartLane {
-                try runtime.list().compactMap { try Adopted.make($0, runtime) }
+                Self.endLost(layout, runtime)
+                return try runtime.list().compactMap { try Adopted.make($0, runtime) }
             }
         } catch {
             throw EngineError(.storage, "the containers that run can't be read", cause: error)
@@ -26,6 +28,20 @@ extension Engine {
             if let monitor = adopted.monitor { watchMonitor(of: adopted.record.id, monitor) }
         }
         return found.map(\.record)
+    }
+
+    /// Ends what ran when somebody removed the run directory: nobody knows of it any more, and what takes its place must not run
+    /// beside it. Its storage is still there, and so is its cgroup.
+    private static func endLost(_ layout: EngineLayout, _ runtime: Runtime) {
+        let known = Set(runtime.list())
+        let stored = (try? Files.listDirectory(layout.containers)) ?? []
+        Cgroup.batch {
+            for id in stored where !known.contains(id) {
+                let group = try? Cgroup(existing: "\(layout.cgroupParent)/\(id)")
+                try? group?.kill()
+                try? group?.remove()
+            }
+        }
     }
 
     /// The labels of the containers that run, adopted or not.

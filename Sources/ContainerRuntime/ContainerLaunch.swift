@@ -15,7 +15,6 @@ struct ContainerLaunch {
     /// Whether the cgroup is this container's: one that is refused may be another's.
     private var hasGroup = false
     private var wasBornInGroup = false
-    private var replacesGroup = false
 
     /// How the process is connected.
     struct Connections {
@@ -38,16 +37,12 @@ struct ContainerLaunch {
     /// - Parameters:
     ///   - spec: nil has the set-up read it from the container's directory.
     ///   - state: what hooks are told; nil runs none.
-    ///   - replacing: whether nobody else makes groups at such paths: one that exists is what is left of a container that was
-    ///     lost with its directory, and ends.
     ///   - record: writes down which process it is, before that does anything.
     init(
         _ directory: ContainerDirectory, plan: MonitorPlan, spec: RuntimeSpec? = nil, state: OCIState? = nil,
-        replacing: Bool = false, _ connections: Connections,
-        record: (pid_t) throws(RuntimeError) -> Void = { _ throws(RuntimeError) in }
+        _ connections: Connections, record: (pid_t) throws(RuntimeError) -> Void = { _ throws(RuntimeError) in }
     ) throws(RuntimeError) {
         self.plan = plan
-        replacesGroup = replacing
         try Cgroup.batch { () throws(RuntimeError) in
             do throws(RuntimeError) {
                 if try canBeBornInGroup() { try makeCgroup() }
@@ -196,17 +191,8 @@ struct ContainerLaunch {
         if let scope = plan.scope {
             // One that is refused its limits ends with the process.
             try stage("make \(scope.name)") { try scope.start(pid, limits: plan.limits) }
-        } else if let group = plan.cgroup {
-            try stage("make cgroup \(group.path)") {
-                do throws(CgroupError) {
-                    _ = try Cgroup.create(path: group.path, limits: plan.limits)
-                } catch {
-                    guard replacesGroup, error.code == .exists else { throw error }
-                    try group.kill()
-                    try group.remove()
-                    _ = try Cgroup.create(path: group.path, limits: plan.limits)
-                }
-            }
+        } else if let path = plan.cgroup?.path {
+            _ = try stage("make cgroup \(path)") { try Cgroup.create(path: path, limits: plan.limits) }
         }
         hasGroup = plan.cgroup != nil
     }

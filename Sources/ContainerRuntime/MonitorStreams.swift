@@ -36,7 +36,7 @@ struct MonitorStreams {
                 }
                 theirs = connections.standard.filter { $0 != null.rawValue }
             }
-            launch = try ContainerLaunch(directory, plan: plan, replacing: true, connections)
+            launch = try ContainerLaunch(directory, plan: plan, connections)
         }
         guard let launch else { throw RuntimeError(.monitorFailed, "the container was not launched") }
         do throws(RuntimeError) {
