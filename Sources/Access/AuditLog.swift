@@ -6,7 +6,7 @@ internal import Synchronization
 /// Who did what, and whether it was allowed: one JSON object of `audit.k8s.io/v1` for each line.
 ///
 /// The files are bounded: a full one moves aside as `audit.log.1`, and the oldest goes. Records are not synced; a power cut may cost
-/// the last ones. A log that cannot be written is said once and never stops the API: a full disk must not lock out who frees it.
+/// the last ones, and a line that it left half written is cut off before the next is added. A log that cannot be written is said once and never stops the API: a full disk must not lock out who frees it.
 public final class AuditLog: Sendable {
     private struct State: ~Copyable {
         var file: FileDescriptor?
@@ -14,7 +14,7 @@ public final class AuditLog: Sendable {
         var hasFailed = false
     }
 
-    private let path: String
+    let path: String
     private let sizeLimit: Int
     /// Files that were full, kept beside the present one.
     private let olderFiles: Int
@@ -58,11 +58,11 @@ public final class AuditLog: Sendable {
     }
 
     private func open(_ state: inout State) throws {
-        let file = try FileDescriptor.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode: 0o600)
+        let file = try FileDescriptor.open(path, O_RDWR | O_CREAT | O_APPEND, mode: 0o600)
         var facts = stat()
         let descriptor = file.rawValue
         try systemCall("fstat", on: path) { fstat(descriptor, &facts) }
-        state.size = Int(facts.st_size)
+        state.size = try endLastLine(descriptor, size: Int(facts.st_size))
         state.file = consume file
     }
 

@@ -1,5 +1,6 @@
 import JSON
 import Linux
+import Logging
 import ResourceStore
 import Resources
 import Testing
@@ -86,4 +87,8 @@ extension JSONValue {
         if let namespace { value["namespace"] = .string(namespace) }
         return value
     }
+}
+
+extension Logger {
+    static var silent: Logger { Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }) }
 }
