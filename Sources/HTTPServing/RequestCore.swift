@@ -37,9 +37,10 @@ struct RequestCore: Sendable {
         if isLast { channel.close(mode: .output, promise: nil) }
     }
 
-    private func response(to request: Request, context: ServingContext) async throws -> Response {
+    func response(to request: Request, context: ServingContext) async throws -> Response {
         var context = context
         guard let caller = await caller(of: request, context) else {
+            await gate?.refused(request, context: context)
             var refusal = Response.failure(401, reason: "Unauthorized", message: "Unauthorized")
             refusal.headers[.wwwAuthenticate] = "Bearer realm=\"wherry\""
             return refusal

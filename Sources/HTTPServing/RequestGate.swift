@@ -9,4 +9,7 @@ public protocol RequestGate: Sendable {
         to request: Request, context: ServingContext,
         next: (Request, ServingContext) async throws -> Response
     ) async throws -> Response
+
+    /// Learns of a request that is answered with 401, as its credentials are nobody's.
+    func refused(_ request: Request, context: ServingContext) async
 }

@@ -24,7 +24,7 @@ public final class EnrolmentLimiter: Sendable {
 
     private struct State {
         /// Bounded by the pace of all: an entry is paid for after a while, and then dropped.
-        var addresses: [Origin: MonotonicInstant] = [:]
+        var addresses: [NetworkOrigin: MonotonicInstant] = [:]
         var all: MonotonicInstant
     }
 
@@ -46,9 +46,9 @@ public final class EnrolmentLimiter: Sendable {
         let now = now()
         let wait = state.withLock { state -> Duration? in
             state.addresses = state.addresses.filter { $0.value > now }
-            var own = state.addresses[Origin(address)] ?? now
+            var own = state.addresses[NetworkOrigin(address)] ?? now
             if let wait = Self.perAddress.take(&own, at: now) ?? Self.inAll.take(&state.all, at: now) { return wait }
-            state.addresses[Origin(address)] = own
+            state.addresses[NetworkOrigin(address)] = own
             return nil
         }
         guard let wait else { return }
@@ -57,22 +57,5 @@ public final class EnrolmentLimiter: Sendable {
             code: 429, reason: .tooManyRequests,
             message: "too many enrolments at once: try the same line again in \(seconds) s",
             details: StatusError.Details(retryAfterSeconds: seconds))
-    }
-
-    /// Whom an address stands for: whoever has one of IPv6 has the other 2^64 of its network, too.
-    private struct Origin: Hashable {
-        let bytes: [UInt8]
-
-        init(_ text: String) {
-            var address = in6_addr()
-            guard inet_pton(AF_INET6, text, &address) == 1 else {
-                bytes = Array(text.utf8)
-                return
-            }
-            let all = withUnsafeBytes(of: &address) { Array($0) }
-            let isMapped = all.prefix(12).elementsEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff])
-            bytes =
-                isMapped ? Array(all.map { String($0) }.suffix(4).joined(separator: ".").utf8) : Array(all.prefix(8))
-        }
     }
 }

@@ -23,6 +23,10 @@ struct ReadOnlyGate: RequestGate {
         }
     }
 
+    func refused(_ request: Request, context: ServingContext) async {
+        await next.refused(request, context: context)
+    }
+
     private static func changesNothing(_ request: Request) -> Bool {
         let path = request.uri.path
         switch request.method {

@@ -119,7 +119,7 @@ def test_the_audit_log_says_who_changed_what(agent, tmp_path):
     mine = [r for r in records if r.get("objectRef", {}).get("resource") == "configmaps" and "alice" not in str(r)]
     created = [r for r in mine if r["verb"] == "create"][-1]
     assert created["user"]["username"] == "wherry:admin" and created["responseStatus"]["code"] == 201
-    refused = [r for r in records if r["user"]["username"] == "alice" and r["verb"] == "delete"][-1]
+    refused = [r for r in records if r["user"].get("username") == "alice" and r["verb"] == "delete"][-1]
     assert refused["responseStatus"]["code"] == 403
     assert refused["annotations"]["authorization.k8s.io/decision"] == "forbid"
     assert refused["objectRef"]["name"] == "seen"
@@ -127,6 +127,43 @@ def test_the_audit_log_says_who_changed_what(agent, tmp_path):
     assert not any(r["verb"] in ("get", "list", "watch") and r["responseStatus"]["code"] == 200 for r in records)
     assert "hidden" not in text
     assert (agent.data / "audit.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_audit_log_counts_who_has_no_credentials(agent, tmp_path):
+    """Bad tokens by the thousand are two lines: the first, and at the end (or after an hour) how many came after it."""
+    server = json.loads(agent.kubectl("config", "view", "--raw", "-o", "json").stdout)["clusters"][0]["cluster"]
+    authority = base64.b64decode(server["certificate-authority-data"]).decode()
+    connection = HTTPSConnection(server["server"].removeprefix("https://"), timeout=10,
+                                 context=ssl.create_default_context(cadata=authority))
+    size = (agent.data / "audit.log").stat().st_size if (agent.data / "audit.log").exists() else 0
+    for _ in range(1_000):
+        connection.request("DELETE", "/api/v1/namespaces/default/pods/web-0", headers={"Authorization": "Bearer wrong", "User-Agent": "x" * 5_000})
+        response = connection.getresponse()
+        assert response.status == 401 and response.read()
+    assert (agent.data / "audit.log").stat().st_size - size < 2_048
+    assert agent.stop() == 0
+    events = [json.loads(line) for line in (agent.data / "audit.log").read_text().splitlines()]
+    first, others = [event for event in events if event["responseStatus"]["code"] == 401]
+    assert first["stage"] == "ResponseStarted" and first["verb"] == "delete" and first["user"] == {}
+    assert first["sourceIPs"] == ["127.0.0.1"] and first["objectRef"]["name"] == "web-0"
+    assert first["responseStatus"]["message"] == "Authentication failed, attempted: bearer"
+    assert others["annotations"] == {"wherry.dev/requests": "999"} and "annotations" not in first
+
+
+def test_a_torn_line_of_the_audit_log_spoils_no_other(agent):
+    log = agent.data / "audit.log"
+    for name in ("before", "after"):
+        agent.kubectl("create", "configmap", name)
+    agent.kubectl("delete", "configmap", "before")
+    agent.kill()
+    whole = log.read_bytes()
+    with open(log, "ab") as file:
+        file.write(whole.splitlines()[-1][:100] + bytes(50))
+    agent.start()
+    agent.kubectl("delete", "configmap", "after")
+    assert log.read_bytes().startswith(whole)
+    names = [json.loads(line).get("objectRef", {}).get("name") for line in log.read_text().splitlines()]
+    assert "before" in names and "after" in names
 
 
 def test_drain_respects_a_budget(agent):

@@ -10,11 +10,14 @@ import Resources
 /// Lets through what roles allow, under the name that the caller takes on, and keeps the audit log.
 public struct AccessGate: RequestGate {
     private let authorizer: RoleAuthorizer
-    private let audit: AuditLog?
+    private let audit: AuditLog
+    private let failures: FailedAuthentications
 
-    public init(_ authorizer: RoleAuthorizer, audit: AuditLog?) {
+    /// - Parameter failures: counts who comes without valid credentials.
+    public init(_ authorizer: RoleAuthorizer, audit: AuditLog, failures: FailedAuthentications) {
         self.authorizer = authorizer
         self.audit = audit
+        self.failures = failures
     }
 
     public func respond(
@@ -35,12 +38,19 @@ public struct AccessGate: RequestGate {
             record.decision = decision
             guard decision.isAllowed else { throw question.refusal(decision) }
             let response = try await next(request, context)
-            audit?.append(record, response)
+            audit.append(record, response)
             return response
         } catch let error as StatusError {
             let response = Response.status(error)
-            audit?.append(record, response)
+            audit.append(record, response)
             return response
+        }
+    }
+
+    public func refused(_ request: Request, context: ServingContext) async {
+        let hasCertificate = await context.clientCertificateSerial() != nil
+        failures.note(from: AuditRecord.source(context)) {
+            AuditRecord.failedAuthentication(request, context, hasCertificate: hasCertificate)
         }
     }
 

@@ -30,14 +30,14 @@ struct AuditRecord {
         return !isQuestion && !["get", "list", "watch"].contains(attributes.verb)
     }
 
-    fileprivate func value(code: Int) -> JSONValue {
+    func value(code: Int) -> JSONValue {
         var value: JSONValue = [
             "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata", "stage": "ResponseComplete",
             "requestURI": .string(request.uri.description), "verb": .string(attributes.verb),
             "user": User(context.caller).review, "responseStatus": ["code": .integer(Int64(code))],
             "requestReceivedTimestamp": .string(Self.time(received)),
             "stageTimestamp": .string(Self.time(WallClock.now())),
-            "sourceIPs": .array([.string(context.channel.remoteAddress?.ipAddress ?? "@")]),
+            "sourceIPs": .array([.string(Self.source(context))]),
         ]
         if let impersonated { value["impersonatedUser"] = impersonated.review }
         if let agent = request.headers[.userAgent] { value["userAgent"] = .string(agent) }
@@ -50,6 +50,9 @@ struct AuditRecord {
         }
         return value
     }
+
+    /// The caller's address; `@` is the unix socket, as Linux writes one without a name.
+    static func source(_ context: ServingContext) -> String { context.channel.remoteAddress?.ipAddress ?? "@" }
 
     private static func reference(_ target: AccessRequest.ResourceTarget) -> JSONValue {
         var value: JSONValue = ["resource": .string(target.resource), "apiVersion": .string(target.version)]

@@ -96,6 +96,7 @@ struct AgentCommand: AsyncParsableCommand {
             agentVersion: Wherry.version, clock: clock, logger: logger)
 
         let audit = AuditLog(path: "\(directories.data)/audit.log", logger: logger)
+        let failures = FailedAuthentications(log: audit, clock: clock)
         await images.setHooks(
             StoreHooks(
                 store: store, recorder: recorder, node: ResourceKey(type: .node, namespace: nil, name: name),
@@ -119,7 +120,7 @@ struct AgentCommand: AsyncParsableCommand {
             version: version, admitWrite: refusal.map(Self.refuseWrites), logger: logger
         ).register(on: router)
         BundleRoutes(installer: bundles).register(on: router)
-        let gate = AccessGate(access.authorizer, audit: audit)
+        let gate = AccessGate(access.authorizer, audit: audit, failures: failures)
         let server = HTTPServer(
             unixSocket: directories.socket, claim: claim,
             tls: listener, router: router,
@@ -140,7 +141,9 @@ struct AgentCommand: AsyncParsableCommand {
         }
         let controllers = Controllers(store: store, recorder: recorder, clock: clock, logger: logger)
         let watch = DataDirectoryWatch(directories, clock: clock, logger: logger)
-        let services: [any Service] = [server, controllers, AccessUpkeep(store: store, logger: logger), node]
+        let services: [any Service] = [
+            failures, server, controllers, AccessUpkeep(store: store, logger: logger), node,
+        ]
         // What the hub or a bundle wants must be kept to be acknowledged.
         let inbound: [any Service] = isReadOnly ? [] : [link, bundles, ImageUpkeep(images: images)]
         // Containers that go with their agent would not run on over a start of its own.

@@ -60,6 +60,7 @@ struct HubCommand: AsyncParsableCommand {
         let address = ListenerAddress()
         let access = try AccessControl(store: store, directory: "\(directories.data)/tls")
         let audit = AuditLog(path: "\(directories.data)/audit.log", logger: logger)
+        let failures = FailedAuthentications(log: audit, clock: ContinuousClock())
         let metrics = DaemonMetrics(store: store)
         let router = Router(context: ServingContext.self)
         DaemonRoutes(
@@ -84,7 +85,8 @@ struct HubCommand: AsyncParsableCommand {
                 listen, commonName: "wherry hub", names: advertise.map { [$0] } ?? []),
             router: router, authenticator: identity.authenticator(access.tokens, logger: logger),
             publicPaths: HTTPServer.defaultPublicPaths.union([HubRoutes.enrolmentPath]).union(RegistryRoutes.paths),
-            publicPrefixes: RegistryRoutes.prefixes, gate: AccessGate(access.authorizer, audit: audit),
+            publicPrefixes: RegistryRoutes.prefixes,
+            gate: AccessGate(access.authorizer, audit: audit, failures: failures),
             onListening: { address.opened($0, remembering: identity) },
             observe: { metrics.observe($0) },
             logger: logger)
@@ -96,7 +98,7 @@ struct HubCommand: AsyncParsableCommand {
         }
         try await Daemon.run(
             [
-                server, hub, registry,
+                failures, server, hub, registry,
                 Controllers(store: store, scope: .hub, recorder: recorder, logger: logger),
                 AccessUpkeep(store: store, logger: logger),
             ], logger: logger)
