@@ -49,7 +49,6 @@ extension Target.Dependency {
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let swiftASN1 = product(name: "SwiftASN1", package: "swift-asn1")
-    static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let x509 = product(name: "X509", package: "swift-certificates")
 }
 
@@ -170,7 +169,7 @@ let package = Package(
                 "ResourceStore", "Resources",
                 "SQLite", "Telemetry", "Workloads", "YAML", .argumentParser, .asyncHTTPClient, .crypto, .httpTypes,
                 .hummingbird,
-                .logging, .nioCore, .nioHTTP1, .nioPosix, .serviceLifecycle, .unixSignals,
+                .logging, .nioCore, .nioHTTP1, .nioPosix, .serviceLifecycle,
             ],
             swiftSettings: settings,
             linkerSettings: staticLinker),

@@ -3,7 +3,6 @@ import Logging
 import SQLite
 import ServiceLifecycle
 import Telemetry
-import UnixSignals
 
 /// Runs a daemon's services until SIGTERM or SIGINT, or until one of them fails.
 enum Daemon {
@@ -15,10 +14,15 @@ enum Daemon {
         allowOpenFiles()
         var all = services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) }
         if let watch { all.append(.init(service: watch, successTerminationBehavior: .gracefullyShutdownGroup)) }
-        var configuration = ServiceGroupConfiguration(
-            services: all, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        var configuration = ServiceGroupConfiguration(services: all, logger: logger)
         configuration.maximumGracefulShutdownDuration = .seconds(15)
-        try await ServiceGroup(configuration: configuration).run()
+        let group = ServiceGroup(configuration: configuration)
+        let signals = StopSignals.process.heed()
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { for await _ in signals { await group.triggerGracefulShutdown() } }
+            try await group.run()
+            tasks.cancelAll()
+        }
     }
 
     /// As far as the hard limit allows.

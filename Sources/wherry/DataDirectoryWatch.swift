@@ -34,12 +34,15 @@ final class DataDirectoryWatch: Service {
 
     private var isOver: Bool { readOnlyData?.isOver ?? ReadOnlyData.isReadOnly(path) }
 
-    /// Starts the program again, as the same process, when the directory changed; after everything has been closed.
+    /// Starts the program again, as the same process, when the directory changed and nobody told this one to end; after everything has
+    /// been closed.
     func startAgainIfChanged() throws {
         guard changed.withLock({ $0 }) else { return }
         var arguments: [UnsafeMutablePointer<CChar>?] = Program.arguments.map { strdup($0) } + [nil]
         let path = Program.path.map { $0.hasPrefix("/") && access($0, X_OK) == 0 ? $0 : "/proc/self/exe" }
-        execv(path ?? "/proc/self/exe", &arguments)
-        throw SystemError(call: "execv", errno: .last, subject: Program.path ?? "wherry")
+        try StopSignals.process.unlessArrived {
+            execv(path ?? "/proc/self/exe", &arguments)
+            throw SystemError(call: "execv", errno: .last, subject: Program.path ?? "wherry")
+        }
     }
 }

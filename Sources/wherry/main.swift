@@ -1,5 +1,4 @@
 import ContainerRuntime
-import Dispatch
 import Linux
 import NIOCore
 import NIOPosix
@@ -19,8 +18,11 @@ if let status = RuntimeCommandLine.runIfRequested(arguments) {
 NIOSingletons.groupLoopCountSuggestion = 1
 NIOSingletons.blockingPoolThreadCountSuggestion = 1
 
-// The one root task of the program. A synchronous main keeps the branch above free of the concurrency runtime.
-let root = Task {
+// Blocked before there is a second thread.
+let stopSignals = StopSignals.process
+// The one root task of the program. A synchronous main keeps the branch above free of the concurrency runtime. It is not the main
+// actor's: the main thread waits for signals only.
+let root = Task { @concurrent [arguments] in
     exit(await Wherry.run(arguments: Array(arguments.dropFirst())))
 }
-dispatchMain()
+stopSignals.serve()

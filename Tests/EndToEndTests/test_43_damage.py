@@ -328,3 +328,22 @@ def test_the_rest_of_a_first_start_is_taken_up(place):
     assert agent.kubectl("get", "nodes", "-o", "name").stdout.strip() == "node/dev1"
     assert certificate.read_text() != before
     agent.remove_everything()
+
+
+def test_a_stop_while_the_agent_starts_itself_again_is_a_stop(place):
+    agent = Agent(place / "a", "--node-name", "dev1")
+    agent.data.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "wherry-damage", agent.data], check=True)
+    try:
+        agent.start()
+        agent.stop()
+        subprocess.run(["mount", "-o", "remount,ro", agent.data], check=True)
+        agent.start()
+        subprocess.run(["mount", "-o", "remount,rw", agent.data], check=True)
+        wait_for(lambda: "starting again" in agent.log.read_text(), "it starts again", 90, 0.001)
+        agent.process.send_signal(signal.SIGTERM)
+        # By the signal itself, when the program that it has become was not there yet to heed it.
+        assert agent.process.wait(30) in (0, -signal.SIGTERM)
+    finally:
+        agent.remove_everything()
+        subprocess.run(["umount", "-l", agent.data], check=False)

@@ -3,7 +3,6 @@ import DeviceLink
 import JSON
 import Linux
 import NIOHTTP1
-import UnixSignals
 
 /// `wherry up`: hub, broker and one device on this machine.
 struct UpCommand: AsyncParsableCommand {
@@ -20,7 +19,7 @@ struct UpCommand: AsyncParsableCommand {
 
     func run() async throws {
         let parts = Parts(log: log)
-        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        let signals = StopSignals.process.heed()
         var failure: (any Error)?
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
