@@ -29,7 +29,7 @@ def test_everything_starts_with_no_network_and_a_wrong_clock(place, images, cloc
     agent = Agent(place / "a", "--node-name", "dev1").start()
     try:
         import_busybox(agent, images)
-        agent.apply([pod("alone", SLEEP), deployment("trio", 3, SLEEP)])
+        agent.apply([pod("alone", SLEEP, activeDeadlineSeconds=86400), deployment("trio", 3, SLEEP)])
         wait_for(lambda: sum(p["status"].get("phase") == "Running" for p in agent.pods()) == 4, "running before")
         agent.kill()  # as a power cut: no farewell
     finally:

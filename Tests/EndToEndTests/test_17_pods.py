@@ -1,6 +1,7 @@
 """What a pod's manifest asks for is what its containers get: configuration, probes, hooks, restarts, logs."""
 
 import os
+import re
 import subprocess
 import threading
 import time
@@ -182,6 +183,40 @@ def test_always_restarts_what_ended_well_and_never_does_not(agent):
     wait_for(lambda: agent.pod("two")["status"]["phase"] == "Succeeded", "Succeeded")
     assert status(agent, "two")["restartCount"] == 0
     assert "Error" in agent.kubectl("get", "pod", "never").stdout
+
+
+def test_a_pod_past_its_deadline_has_failed_and_stays_so(agent, place):
+    stubborn = ["sh", "-c", "trap 'exit 0' TERM; while true; do sleep 0.1; done"]
+    began = time.monotonic()
+    agent.apply([pod("short", stubborn, activeDeadlineSeconds=3), pod("longer", SLEEP, activeDeadlineSeconds=9),
+                 pod("absent", SLEEP, image="nothing/here", activeDeadlineSeconds=3, container={"imagePullPolicy": "Never"}),
+                 deployment("many", 1, SLEEP)])
+    wait_for(lambda: agent.running("short") and agent.running("longer"), "they run")
+    for name in ("short", "absent"):
+        failed = wait_for(lambda name=name: (lambda p: p["status"]["phase"] == "Failed" and p)(agent.pod(name)), "Failed")
+        assert 3 <= time.monotonic() - began < 8, "neither before its deadline nor long after it"
+        assert failed["status"]["reason"] == "DeadlineExceeded", failed["status"]
+        assert failed["status"]["message"] == "Pod was active on the node longer than the specified deadline"
+        assert [e["type"] for e in agent.events(name) if e["reason"] == "DeadlineExceeded"] == ["Normal"]
+    described = agent.kubectl("describe", "pod", "short").stdout
+    assert re.search(r"^Status: +Failed\nReason: +DeadlineExceeded\nMessage: +Pod was active", described, re.M), described
+    assert status(agent, "short")["state"]["terminated"]["exitCode"] == 0, "it ended well, within its grace"
+    assert re.search(r"^absent +0/1 +ContainerStatusUnknown ", agent.kubectl("get", "pods").stdout, re.M)
+
+    # A new agent counts on where the last one was, and a pod that has failed stays so.
+    agent.kill()
+    agent.start()
+    wait_for(lambda: agent.pod("longer")["status"]["phase"] == "Failed", "the other one's deadline holds", 20)
+    assert 9 <= time.monotonic() - began < 14
+    assert agent.pod("short")["status"]["phase"] == "Failed" and agent.pod("short")["status"]["reason"] == "DeadlineExceeded"
+    assert not agent.container_pids().keys() & {agent.pod(n)["metadata"]["uid"] for n in ("short", "longer")}
+
+    # A deadline that comes later counts from the start; the ReplicaSet makes another pod.
+    first, = agent.pods("app=many")
+    agent.kubectl("patch", "pod", first["metadata"]["name"], "-p", '{"spec":{"activeDeadlineSeconds":2}}')
+    wait_for(lambda: sorted(p["status"]["phase"] for p in agent.pods("app=many")) == ["Failed", "Running"], "replaced")
+    raised = agent.kubectl("patch", "pod", first["metadata"]["name"], "-p", '{"spec":{"activeDeadlineSeconds":9}}', check=False)
+    assert "must be less than or equal to previous value" in raised.stderr
 
 
 # Probes

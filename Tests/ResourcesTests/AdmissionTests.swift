@@ -240,6 +240,28 @@ import Testing
         }
     }
 
+    @Test func aDeadlineMayBeSetOrComeEarlier() throws {
+        let field = "spec.activeDeadlineSeconds"
+        func update(from old: JSONValue?, to new: JSONValue?) throws -> String? {
+            let pod = try Manifest.admit(Manifest.pod) { $0[at: field] = old }.resource
+            var changed = pod.value
+            changed[at: field] = new
+            do {
+                return try Admission.update(changed, old: pod).resource.value[at: field] == new ? nil : "another value"
+            } catch {
+                return error.message
+            }
+        }
+        #expect(try update(from: nil, to: 60) == nil)
+        #expect(try update(from: 60, to: 30) == nil)
+        #expect(
+            try update(from: 60, to: 61)?.hasSuffix(
+                "\(field): Invalid value: 61: must be less than or equal to previous value") == true)
+        #expect(
+            try update(from: 60, to: nil)?.hasSuffix(
+                "\(field): Invalid value: null: must not update from a positive integer to nil value") == true)
+    }
+
     @Test func updateKeepsIdentityAndStatus() throws {
         var old = try Manifest.admit(Manifest.deployment).resource
         old.value[at: "metadata.uid"] = "u"

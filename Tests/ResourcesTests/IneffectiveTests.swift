@@ -35,7 +35,6 @@ struct IneffectiveTests {
 
     /// A value for each field of the table of pods.
     private static let podSamples: [String: JSONValue] = [
-        "activeDeadlineSeconds": 60,
         "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution": [
             "nodeSelectorTerms": [["matchExpressions": [["key": "zone", "operator": "Exists"]]]]
         ],

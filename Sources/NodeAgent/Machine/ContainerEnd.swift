@@ -10,6 +10,11 @@ struct ContainerEnd: Sendable, Hashable {
     var finishedAt: String
 
     var succeeded: Bool { exitCode == 0 }
+
+    /// Of a container whose pod failed before it ran.
+    static let neverRan = ContainerEnd(
+        containerID: "", exitCode: 137, reason: "ContainerStatusUnknown",
+        message: "The container could not be located when the pod was terminated", startedAt: "", finishedAt: "")
 }
 
 /// What the shell knows of a container once it runs.

@@ -6,6 +6,7 @@ extension PodMachine {
         let initialized = initial.allSatisfy { $0.role == .sidecar ? $0.isStarted || $0.hasEnded : $0.succeeded }
         return PodView(
             phase: phase(initialized: initialized),
+            failure: isEndingByDeadline ? nil : failure,
             sandboxReady: isPrepared,
             initialized: initialized,
             initContainers: initial.map { view(of: $0, waiting: "PodInitializing") },
@@ -21,8 +22,20 @@ extension PodMachine {
         }
     }
 
-    /// The kubelet's rules for the phase.
+    /// A pod has failed once its containers have ended.
+    private var isEndingByDeadline: Bool {
+        if case .terminating(let termination) = stage { termination.cause == .deadline } else { false }
+    }
+
     private func phase(initialized: Bool) -> PodView.Phase {
+        guard failure != nil else { return phaseOfContainers(initialized: initialized) }
+        guard isEndingByDeadline else { return .failed }
+        let phase = phaseOfContainers(initialized: initialized)
+        return phase == .pending ? .pending : .running
+    }
+
+    /// The kubelet's rules for the phase.
+    private func phaseOfContainers(initialized: Bool) -> PodView.Phase {
         if containers.contains(where: { $0.role == .initial && $0.hasEnded && $0.last?.succeeded == false }),
             plan.restartPolicy == .never
         {
@@ -41,12 +54,17 @@ extension PodMachine {
     }
 
     private func view(of container: ContainerMachine, waiting: String) -> ContainerView {
-        ContainerView(
+        var state = container.viewState(waiting: waiting, podDisplayName: plan.displayName)
+        // In a pod that has failed, nothing waits any more; the kubelet names such an end so.
+        if failure != nil, stage == .completed, case .waiting = state, container.role == .main {
+            state = .terminated(.neverRan)
+        }
+        return ContainerView(
             name: container.plan.name,
             image: container.plan.image,
             imageID: container.imageID,
             containerID: container.containerID,
-            state: container.viewState(waiting: waiting, podDisplayName: plan.displayName),
+            state: state,
             last: container.showsLastAsState ? container.beforeLast : container.last,
             restartCount: container.attempt,
             ready: container.isReady,

@@ -15,7 +15,8 @@ struct PodMachine: Sendable {
     }
 
     struct Termination: Sendable, Hashable {
-        enum Cause: Sendable, Hashable { case deleted, vanished, shutdown }
+        /// After `deadline` the pod is completed, after the others it is gone.
+        enum Cause: Sendable, Hashable { case deleted, vanished, shutdown, deadline }
         var cause: Cause
         var grace: Duration
     }
@@ -29,9 +30,20 @@ struct PodMachine: Sendable {
     private var hasFailed = false
     /// Sandbox and volumes are being made; a teardown has to wait for that, or it would miss them.
     private var isPreparing = false
+    private(set) var failure: PodFailure?
+    /// When the pod became active; before the clock's start for one that this agent took over.
+    private var activeSince: Duration
 
-    init(plan: PodPlan, history: [String: ContainerHistory] = [:], isCompleted: Bool = false) {
+    /// - Parameters:
+    ///   - activeFor: how long the pod was active before this machine.
+    ///   - failure: why a completed pod failed as a whole.
+    init(
+        plan: PodPlan, history: [String: ContainerHistory] = [:], isCompleted: Bool = false,
+        activeFor: Duration = .zero, failure: PodFailure? = nil
+    ) {
         self.plan = plan
+        self.failure = failure
+        activeSince = .zero - activeFor
         containers =
             plan.initContainers.map { ContainerMachine(plan: $0, role: $0.isSidecar ? .sidecar : .initial) }
             + plan.containers.map { ContainerMachine(plan: $0, role: .main) }
@@ -54,6 +66,7 @@ struct PodMachine: Sendable {
         var effects: [PodEffect] = []
         let past = history
         history = [:]
+        activeSince += now
         for index in containers.indices {
             guard let past = past[containers[index].plan.name] else { continue }
             effects += containers[index].adopt(past, context(now))
@@ -70,12 +83,17 @@ struct PodMachine: Sendable {
 
     /// When ``PodEvent/tick`` is wanted next.
     var nextDeadline: Duration? {
-        switch stage {
-        case .preparationBlocked(let retryAt): ([retryAt] + containers.compactMap(\.nextDeadline)).min()
-        case .preparing, .active: containers.compactMap(\.nextDeadline).min()
+        let own = containers.compactMap(\.nextDeadline) + [activeUntil].compactMap(\.self)
+        return switch stage {
+        case .preparationBlocked(let retryAt): (own + [retryAt]).min()
+        case .preparing, .active: own.min()
         case .completed, .terminating, .tearingDown, .gone: nil
         }
     }
+
+    func activeTime(at now: Duration) -> Duration { now - activeSince }
+
+    private var activeUntil: Duration? { plan.activeDeadline.map { activeSince + $0 } }
 
     func container(named name: String) -> ContainerMachine? { containers.first { $0.plan.name == name } }
 
@@ -167,7 +185,8 @@ extension PodMachine {
             stage = .tearingDown(current)
             return []
         case .terminating(let current):
-            let cause = wanted.cause == .shutdown ? current.cause : wanted.cause
+            // The agent that comes after a shutdown finds the deadline over, too.
+            let cause = wanted.cause == .shutdown && current.cause != .deadline ? current.cause : wanted.cause
             let shorter = wanted.grace < current.grace
             stage = .terminating(Termination(cause: cause, grace: min(wanted.grace, current.grace)))
             guard shorter else { return [] }
@@ -186,11 +205,21 @@ extension PodMachine {
 extension PodMachine {
     /// Compares what is with what should be and takes the next steps.
     private mutating func advance(_ now: Duration) -> [PodEffect] {
+        if let activeUntil, activeUntil <= now, !isTerminating, stage != .completed {
+            return expire(now) + advance(now)
+        }
         switch stage {
         case .active: return advanceContainers(now)
         case .terminating(let termination): return advanceTermination(termination, now)
         case .preparing, .preparationBlocked, .completed, .tearingDown, .gone: return []
         }
+    }
+
+    private mutating func expire(_ now: Duration) -> [PodEffect] {
+        let failure = PodFailure.deadlineExceeded
+        self.failure = failure
+        return [.record(.normal(failure.reason, failure.message))]
+            + terminate(Termination(cause: .deadline, grace: plan.terminationGracePeriod), now)
     }
 
     private mutating func advanceContainers(_ now: Duration) -> [PodEffect] {
@@ -238,6 +267,10 @@ extension PodMachine {
             if !containers[index].isActive { containers[index].state = .ended }
         }
         guard !containers.contains(where: \.isActive) else { return effects }
+        if termination.cause == .deadline {
+            stage = .completed
+            return effects + [.releaseSandbox]
+        }
         stage = .tearingDown(termination)
         return effects + [.tearDown(removeData: termination.cause != .shutdown)]
     }
@@ -246,7 +279,7 @@ extension PodMachine {
         switch stage {
         case .terminating(let termination), .tearingDown(let termination):
             // A vanished object has no status, and what a shutdown does to containers isn't their story.
-            guard termination.cause == .deleted else { return [] }
+            guard termination.cause == .deleted || termination.cause == .deadline else { return [] }
         case .gone: return []
         case .preparing, .preparationBlocked, .active, .completed: break
         }

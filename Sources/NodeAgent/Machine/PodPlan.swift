@@ -6,6 +6,8 @@ struct PodPlan: Sendable, Hashable {
     var displayName = ""
     var restartPolicy: RestartPolicy = .always
     var terminationGracePeriod: Duration = .seconds(30)
+    /// How long the pod may be active in all.
+    var activeDeadline: Duration?
     var initContainers: [ContainerPlan] = []
     var containers: [ContainerPlan] = []
     /// Added while the pod runs; they run once.

@@ -5,11 +5,22 @@ struct PodView: Sendable, Hashable {
     }
 
     var phase: Phase
+    var failure: PodFailure?
     var sandboxReady: Bool
     var initialized: Bool
     var initContainers: [ContainerView]
     var containers: [ContainerView]
     var ephemeralContainers: [ContainerView] = []
+}
+
+/// Why a pod as a whole has failed, whatever its containers say.
+struct PodFailure: Sendable, Hashable {
+    var reason: String
+    var message: String
+
+    /// In the kubelet's words.
+    static let deadlineExceeded = PodFailure(
+        reason: "DeadlineExceeded", message: "Pod was active on the node longer than the specified deadline")
 }
 
 struct ContainerView: Sendable, Hashable {

@@ -32,10 +32,12 @@ enum MachineFacts {
         let release = withUnsafeBytes(of: &name.release) { text($0) }
         return NodeSystemInfo(
             machineID: line("/etc/machine-id") ?? "", systemUUID: line("/sys/class/dmi/id/product_uuid") ?? "",
-            bootID: line("/proc/sys/kernel/random/boot_id") ?? "", kernelVersion: release, osImage: osImage(),
+            bootID: bootID, kernelVersion: release, osImage: osImage(),
             containerRuntimeVersion: "wherry://\(runtimeVersion)", kubeletVersion: "v1.33.0+wherry",
             kubeProxyVersion: "", operatingSystem: "linux", architecture: architecture)
     }
+
+    static var bootID: String { line("/proc/sys/kernel/random/boot_id") ?? "" }
 
     /// As Go names it.
     static var architecture: String {

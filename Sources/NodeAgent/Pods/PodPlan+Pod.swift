@@ -7,6 +7,7 @@ extension PodPlan {
         displayName = "\(pod.metadata.name)_\(pod.metadata.namespace ?? "")(\(pod.metadata.uid ?? ""))"
         restartPolicy = RestartPolicy(rawValue: pod.spec.restartPolicy ?? "") ?? .always
         terminationGracePeriod = .seconds(max(0, pod.spec.terminationGracePeriodSeconds ?? 30))
+        activeDeadline = pod.spec.activeDeadlineSeconds.map { .seconds($0) }
         initContainers = (pod.spec.initContainers ?? []).map { ContainerPlan($0) }
         containers = pod.spec.containers.map { ContainerPlan($0) }
         ephemeralContainers = (pod.spec.ephemeralContainers ?? []).map { ContainerPlan($0.container) }

@@ -10,6 +10,7 @@ struct PodStatusWriter {
     func status(_ view: PodView) -> PodStatus {
         var status = pod.status ?? PodStatus()
         status.phase = view.phase.rawValue
+        if let failure = view.failure { (status.reason, status.message) = (failure.reason, failure.message) }
         if status.startTime == nil { status.startTime = now }
         status.hostIP = facts.hostIP
         status.hostIPs = [HostIP(ip: facts.hostIP)]
@@ -103,6 +104,14 @@ struct PodStatusWriter {
         return PodCondition(
             type: type, status: status, lastTransitionTime: since ?? now, reason: cause?.reason, message: cause?.message
         )
+    }
+}
+
+extension PodFailure {
+    /// What the last agent found; nil for a pod that is not failed as a whole.
+    init?(_ status: PodStatus?) {
+        guard status?.phase == "Failed", let reason = status?.reason else { return nil }
+        self.init(reason: reason, message: status?.message ?? "")
     }
 }
 

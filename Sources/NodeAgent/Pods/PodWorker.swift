@@ -33,6 +33,7 @@ actor PodWorker {
     /// Whether the pod ran before this agent, or this boot: then its images are taken as they are here.
     private(set) var hasRunBefore: Bool
 
+    var isActiveTimeKept = false
     var pendingView: PodView?
     var isPublishing = false
     private let events: AsyncStream<PodEventRecord>
@@ -89,12 +90,16 @@ actor PodWorker {
     /// Runs the pod until it is gone or the task is cancelled.
     func run(history: [String: ContainerHistory]) async {
         let isCompleted = ["Succeeded", "Failed"].contains(pod.status?.phase ?? "")
-        machine = PodMachine(plan: PodPlan(pod), history: history, isCompleted: isCompleted)
+        let activeFor = isCompleted ? .zero : await activeTime()
+        machine = PodMachine(
+            plan: PodPlan(pod), history: history, isCompleted: isCompleted, activeFor: activeFor,
+            failure: isCompleted ? PodFailure(pod.status) : nil)
         let events = events
         await withDiscardingTaskGroup { group in
             group.addTask { for await event in events { await self.record(event) } }
             let now = context.clock.now()
             perform(machine?.begin(now: now) ?? [], in: &group)
+            if !isCompleted { group.addTask { await self.keepActiveTime(activeFor) } }
             if pod.metadata.deletionTimestamp != nil { send(.deleted(grace: grace(pod))) }
             arm(in: &group)
             for await event in mailbox {
@@ -109,6 +114,9 @@ actor PodWorker {
     private func step(_ event: PodEvent, in group: inout DiscardingTaskGroup) {
         if event == .tick { armedDeadline = nil }
         let effects = machine?.handle(event, now: context.clock.now()) ?? []
+        if case .planChanged = event, let elapsed = machine?.activeTime(at: context.clock.now()) {
+            group.addTask { await self.keepActiveTime(elapsed) }
+        }
         if event == .configurationChanged { group.addTask { await self.refreshVolumes() } }
         perform(effects, in: &group)
         arm(in: &group)

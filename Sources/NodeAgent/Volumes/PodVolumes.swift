@@ -127,6 +127,18 @@ struct PodVolumes: Sendable {
 
     func manifest(of uid: String) -> [UInt8]? { try? Files.read(manifestPath(uid)) }
 
+    private func activeMarkPath(_ uid: String) -> String { runPath(uid) + "/active-since" }
+
+    /// Keeps when the pod became active for agents of this boot.
+    func keep(activeSince mark: ActiveTime.Mark, of uid: String) throws(SystemError) {
+        try Files.makeDirectories(runPath(uid))
+        try Files.writeAtomically(Array(mark.text.utf8), to: activeMarkPath(uid), durable: false)
+    }
+
+    func activeMark(of uid: String) -> ActiveTime.Mark? {
+        (try? Files.read(activeMarkPath(uid), limit: 256)).flatMap { .init(String(decoding: $0, as: UTF8.self)) }
+    }
+
     /// Unmounts and removes what a pod had; with `data`, also what survives reboots.
     func remove(_ uid: String, data: Bool) throws(SystemError) {
         try unmountMemory(uid)

@@ -19,6 +19,7 @@ extension Pod: AdmittedObject {
     func validate(into errors: inout FieldErrors) { spec.validate("spec", into: &errors) }
 
     func validateUpdate(old: Pod, into errors: inout FieldErrors) {
+        validateDeadline(old: old.spec.activeDeadlineSeconds, into: &errors)
         var allowed = spec
         allowed.activeDeadlineSeconds = old.spec.activeDeadlineSeconds
         allowed.tolerations = old.spec.tolerations
@@ -35,6 +36,17 @@ extension Pod: AdmittedObject {
             "spec",
             "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
         )
+    }
+
+    /// It may be set, or come earlier.
+    private func validateDeadline(old: Int?, into errors: inout FieldErrors) {
+        guard let old else { return }
+        let field = "spec.activeDeadlineSeconds"
+        guard let new = spec.activeDeadlineSeconds else {
+            errors.invalid(field, JSONValue.null, "must not update from a positive integer to nil value")
+            return
+        }
+        if new > old { errors.invalid(field, new, "must be less than or equal to previous value") }
     }
 
     private static func images(of old: [Container], in new: [Container]) -> [Container] {

@@ -14,7 +14,7 @@ public struct PodSpec: Codable, Hashable, Sendable {
     public var restartPolicy: String?
     /// Seconds between SIGTERM and SIGKILL.
     public var terminationGracePeriodSeconds: Int?
-    /// Carried, not used.
+    /// After so many seconds it is ended, and has failed.
     public var activeDeadlineSeconds: Int?
     /// `ClusterFirst`, `ClusterFirstWithHostNet`, `Default` or `None`.
     public var dnsPolicy: String?

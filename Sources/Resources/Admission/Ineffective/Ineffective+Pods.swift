@@ -8,7 +8,6 @@ import JSON
 extension Ineffective {
     /// Of a pod, or of the pods of a template.
     static let pods = [
-        IneffectiveField("activeDeadlineSeconds", "nothing ends the pod; let its program end by itself"),
         IneffectiveField(
             "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution",
             "only nodeSelector is compared with the labels of nodes"),

@@ -15,7 +15,7 @@ extension SchemaDescriptions {
         PodSpec.ephemeralContainers | Added while it runs, for a look at it.
         PodSpec.restartPolicy | `Always`, `OnFailure` or `Never`.
         PodSpec.terminationGracePeriodSeconds | Seconds between SIGTERM and SIGKILL.
-        PodSpec.activeDeadlineSeconds | Carried, not used.
+        PodSpec.activeDeadlineSeconds | After so many seconds it is ended, and has failed.
         PodSpec.dnsPolicy | `ClusterFirst`, `ClusterFirstWithHostNet`, `Default` or `None`.
         PodSpec.nodeSelector | Labels the node must have.
         PodSpec.serviceAccountName | Who its containers are to the API; `default` when absent.
