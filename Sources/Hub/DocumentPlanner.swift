@@ -69,24 +69,24 @@ struct DocumentPlanner {
         let key: ResourceKey
         let object: JSONValue
         let nodeName: String?
-        let selector: [String: String]
+        let conditions: NodeConditions
         /// Its Namespace, ConfigMaps, Secrets and ServiceAccount.
         let references: [ResourceKey: JSONValue]
 
         func isWanted(_ device: DeviceID, _ labels: [String: String]) -> Bool {
             if let nodeName, nodeName != device.text { return false }
-            return selector.allSatisfy { labels[$0.key] == $0.value }
+            return conditions.hold(name: device.text, labels: labels)
         }
     }
 
     private func prepare(_ resource: Resource) -> Prepared {
         let spec = resource.podSpec
         var object = Self.documentForm(resource)
-        if resource.type == .pod {
+        if var pod = spec {
             // The device's own agent binds it; a device's name for itself may differ from the hub's.
-            object[path: "spec", "nodeName"] = nil
-        } else {
-            object[path: "spec", "template", "spec", "nodeName"] = nil
+            pod["nodeName"] = nil
+            NodeConditions.forgetNames(in: &pod)
+            if resource.type == .pod { object["spec"] = pod } else { object[path: "spec", "template", "spec"] = pod }
         }
         var references: [ResourceKey: JSONValue] = [:]
         let namespace = resource.namespace ?? ""
@@ -111,7 +111,7 @@ struct DocumentPlanner {
         return Prepared(
             key: resource.key, object: object,
             nodeName: spec?["nodeName"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 },
-            selector: (spec?["nodeSelector"]?.objectValue ?? [:]).compactMapValues(\.stringValue),
+            conditions: NodeConditions(spec: spec ?? [:]),
             references: references)
     }
 

@@ -1,5 +1,6 @@
 """What a pod's manifest asks for is what its containers get: configuration, probes, hooks, restarts, logs."""
 
+import json
 import os
 import re
 import subprocess
@@ -217,6 +218,31 @@ def test_a_pod_past_its_deadline_has_failed_and_stays_so(agent, place):
     wait_for(lambda: sorted(p["status"]["phase"] for p in agent.pods("app=many")) == ["Failed", "Running"], "replaced")
     raised = agent.kubectl("patch", "pod", first["metadata"]["name"], "-p", '{"spec":{"activeDeadlineSeconds":9}}', check=False)
     assert "must be less than or equal to previous value" in raised.stderr
+
+
+def affine(*expressions: dict) -> dict:
+    terms = [{"matchExpressions": list(expressions)}]
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+
+
+def test_a_pod_waits_for_the_node_that_its_affinity_requires(agent):
+    anywhere = {"key": "kubernetes.io/arch", "operator": "In", "values": ["amd64", "arm64", "arm"]}
+    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": ["dev1"]}
+    agent.apply([pod("everywhere", SLEEP, affinity=affine(anywhere, here)),
+                 pod("picky", SLEEP, affinity=affine(anywhere, {"key": "rack", "operator": "Gt", "values": ["3"]}))])
+    wait_for(lambda: agent.running("everywhere"), "running")
+    words = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
+    wait_for(lambda: [e for e in agent.events("picky") if e["reason"] == "FailedScheduling" and e["message"] == words], "told why")
+    assert re.search(r"^picky +0/1 +Pending ", agent.kubectl("get", "pods").stdout, re.M)
+    agent.kubectl("label", "node", "dev1", "rack=3")
+    assert agent.pod("picky")["status"]["phase"] == "Pending"
+    agent.kubectl("label", "node", "dev1", "rack=4", "--overwrite")
+    wait_for(lambda: agent.running("picky"), "the node has it now")
+    agent.kubectl("label", "node", "dev1", "rack-")
+    assert agent.running("picky"), "what runs stays, as the field's name says"
+    wrong = json.dumps(pod("p", SLEEP, affinity=affine({"key": "a", "operator": "Is"})))
+    refused = agent.kubectl("apply", "-f", "-", input=wrong, check=False)
+    assert "matchExpressions[0].operator: Invalid value: \"Is\": not a valid selector operator" in refused.stderr
 
 
 # Probes

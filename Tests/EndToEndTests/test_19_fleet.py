@@ -38,6 +38,13 @@ def pair(place, images):
 def test_each_device_gets_what_is_meant_for_it_and_the_hub_sums_up(pair):
     hub, (one, two) = pair
     hub.kubectl("label", "node", "dev2", "site=harbour")
+    required = {"nodeSelectorTerms": [{"matchExpressions": [
+        {"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}, {"key": "site", "operator": "NotIn", "values": ["harbour"]}]}]}
+    hub.apply([pod("ashore", SLEEP, affinity={"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}})])
+    wait_for(lambda: one.running("ashore"), "the pod runs where its affinity says")
+    assert not two.pods()
+    hub.kubectl("delete", "pod", "ashore")
+    wait_for(lambda: not hub.pods(), "it is gone everywhere")
     hub.apply([deployment("everywhere", 2, SLEEP), deployment("there", 1, SLEEP, node_selector={"site": "harbour"}),
                pod("single", SLEEP, nodeSelector={"site": "harbour"})])
     hub.kubectl("rollout", "status", "deployment/everywhere", "--timeout=40s")

@@ -112,6 +112,31 @@ struct DocumentPlannerTests {
         #expect(plan.documents[try DeviceID("one")]?.nodeLabels == ["site": "west"])
     }
 
+    private func affinity(_ term: JSONValue) -> JSONValue {
+        let required: JSONValue = ["nodeSelectorTerms": [term]]
+        return ["affinity": ["nodeAffinity": ["requiredDuringSchedulingIgnoredDuringExecution": required]]]
+    }
+
+    @Test func requiredAffinityChoosesDevices() throws {
+        let arch: JSONValue = ["key": "kubernetes.io/arch", "operator": "In", "values": ["arm64"]]
+        let required = affinity(["matchExpressions": [arch]])
+        let plan = try plan(
+            [deployment("arm", spec: required)],
+            [node("one", ["kubernetes.io/arch": "amd64"]), node("two", ["kubernetes.io/arch": "arm64"]), node("new")])
+        #expect(plan.assignments[deployment("arm").key]?.map(\.text) == ["two"])
+        let object = try #require(plan.documents[DeviceID("two")]?.objects.first)
+        #expect(object[path: "spec", "template", "spec", "affinity"] == required["affinity"])
+    }
+
+    @Test func aDeviceThatWasChosenByItsNameIsNotAskedForIt() throws {
+        let name: JSONValue = ["key": "metadata.name", "operator": "In", "values": ["two"]]
+        let plan = try plan(
+            [deployment("there", spec: affinity(["matchFields": [name]]))], [node("one"), node("two")])
+        #expect(try names(plan, "one") == [])
+        let object = try #require(plan.documents[DeviceID("two")]?.objects.first)
+        #expect(object[path: "spec", "template", "spec", "affinity"] == ["nodeAffinity": [:]])
+    }
+
     @Test func aPodForOneNodeGoesThereUnbound() throws {
         let pod = plain(.pod, "p", ["spec": ["nodeName": "two", "containers": [["name": "c", "image": "i"]]]])
         let plan = try plan([pod], [node("one"), node("two")])

@@ -35,9 +35,6 @@ struct IneffectiveTests {
 
     /// A value for each field of the table of pods.
     private static let podSamples: [String: JSONValue] = [
-        "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution": [
-            "nodeSelectorTerms": [["matchExpressions": [["key": "zone", "operator": "Exists"]]]]
-        ],
         "hostUsers": false, "hostnameOverride": "x", "os.name": "windows", "readinessGates": [["conditionType": "a/b"]],
         "resourceClaims": [["name": "a", "resourceClaimName": "b"]], "resources": ["limits": ["cpu": "1"]],
         "runtimeClassName": "gvisor", "schedulerName": "mine", "schedulingGates": [["name": "a/b"]],
@@ -115,7 +112,6 @@ struct IneffectiveTests {
         ("containers[0].terminationMessagePolicy", "File"), ("containers[0].ports[0].hostPort", 0),
         ("containers[0].volumeMounts[0].mountPropagation", "None"),
         ("containers[0].volumeMounts[0].recursiveReadOnly", "IfPossible"),
-        ("affinity", ["nodeAffinity": ["requiredDuringSchedulingIgnoredDuringExecution": ["nodeSelectorTerms": []]]]),
         ("affinity", ["podAntiAffinity": ["requiredDuringSchedulingIgnoredDuringExecution": [["topologyKey": "a"]]]]),
         ("topologySpreadConstraints", [["maxSkew": 1, "topologyKey": "z", "whenUnsatisfiable": "DoNotSchedule"]]),
         ("priorityClassName", "system-node-critical"), ("enableServiceLinks", false),

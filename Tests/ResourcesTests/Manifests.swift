@@ -17,7 +17,11 @@ enum Manifest {
           template:
             metadata: {labels: {app: web}}
             spec:
-              affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: []}}}
+              affinity:
+                nodeAffinity:
+                  requiredDuringSchedulingIgnoredDuringExecution:
+                    nodeSelectorTerms:
+                    - matchExpressions: [{key: kubernetes.io/arch, operator: In, values: [amd64, arm64]}]
               tolerations: [{key: a, operator: Exists, effect: NoSchedule}]
               topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}]
               imagePullSecrets: [{name: regcred}]

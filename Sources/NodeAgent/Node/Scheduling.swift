@@ -5,8 +5,7 @@ enum Scheduling {
     /// Why not; nil when it may.
     static func obstacle(_ pod: Pod, on node: Node) -> String? {
         let prefix = "0/1 nodes are available: "
-        let labels = node.metadata.labels ?? [:]
-        for (name, value) in pod.spec.nodeSelector ?? [:] where labels[name] != value {
+        if !NodeConditions(pod.spec).hold(name: node.metadata.name, labels: node.metadata.labels ?? [:]) {
             return prefix + "1 node(s) didn't match Pod's node affinity/selector."
         }
         if node.spec?.unschedulable == true,

@@ -15,6 +15,7 @@ extension PodSpec {
                 "\(field).activeDeadlineSeconds", deadline, "must be between 1 and 2147483647, inclusive")
         }
         ObjectMeta.validate(labels: nodeSelector ?? [:], "\(field).nodeSelector", into: &errors)
+        NodeAffinityRules.validate(affinity, "\(field).affinity", into: &errors)
         validateNames(field, into: &errors)
         securityContext?.validate("\(field).securityContext", into: &errors)
         for (index, toleration) in (tolerations ?? []).enumerated() {

@@ -44,7 +44,7 @@ public struct PodSpec: Codable, Hashable, Sendable {
     public var hostname: String?
     /// Carried, not used.
     public var subdomain: String?
-    /// Carried, not used.
+    /// Nodes it must run on; the rest is carried, not used.
     public var affinity: JSONValue?
     /// Carried, not used.
     public var schedulerName: String?

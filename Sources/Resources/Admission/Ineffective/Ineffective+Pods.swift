@@ -8,9 +8,6 @@ import JSON
 extension Ineffective {
     /// Of a pod, or of the pods of a template.
     static let pods = [
-        IneffectiveField(
-            "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution",
-            "only nodeSelector is compared with the labels of nodes"),
         IneffectiveField("hostUsers", only: [false], "pods get no user namespace; use securityContext.runAsUser"),
         IneffectiveField("hostnameOverride", "use hostname"),
         IneffectiveField("os.name", butNot: ["linux"], "devices run Linux"),

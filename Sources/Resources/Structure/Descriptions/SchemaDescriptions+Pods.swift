@@ -30,7 +30,7 @@ extension SchemaDescriptions {
         PodSpec.imagePullSecrets | Secrets with credentials for registries.
         PodSpec.hostname | Host name inside; the pod's name by default.
         PodSpec.subdomain | Carried, not used.
-        PodSpec.affinity | Carried, not used.
+        PodSpec.affinity | Nodes it must run on; the rest is carried, not used.
         PodSpec.schedulerName | Carried, not used.
         PodSpec.tolerations | Taints that do not keep it away.
         PodSpec.hostAliases | Further lines for /etc/hosts.
@@ -182,11 +182,11 @@ extension SchemaDescriptions {
         SleepAction.seconds | Its length in seconds.
         Affinity | Where a pod should run, and where not.
         Affinity.nodeAffinity | By the labels of nodes.
-        Affinity.podAffinity | Near these pods.
-        Affinity.podAntiAffinity | Away from these pods.
+        Affinity.podAffinity | Carried, not used.
+        Affinity.podAntiAffinity | Carried, not used.
         NodeAffinity | Nodes that a pod should run on.
         NodeAffinity.requiredDuringSchedulingIgnoredDuringExecution | Only on these.
-        NodeAffinity.preferredDuringSchedulingIgnoredDuringExecution | Rather on these.
+        NodeAffinity.preferredDuringSchedulingIgnoredDuringExecution | Carried, not used.
         PodAffinity | Pods that a pod should run near.
         PodAffinity.requiredDuringSchedulingIgnoredDuringExecution | Only near these.
         PodAffinity.preferredDuringSchedulingIgnoredDuringExecution | Rather near these.
