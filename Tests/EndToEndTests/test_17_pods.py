@@ -245,6 +245,34 @@ def test_a_pod_waits_for_the_node_that_its_affinity_requires(agent):
     assert "matchExpressions[0].operator: Invalid value: \"Is\": not a valid selector operator" in refused.stderr
 
 
+def test_a_taint_evicts_what_does_not_tolerate_it(agent):
+    forever = {"key": "care", "operator": "Exists", "effect": "NoExecute"}
+    agent.apply([deployment("plain", 1, SLEEP), pod("tolerant", SLEEP, tolerations=[forever]),
+                 pod("patient", SLEEP, tolerations=[forever | {"tolerationSeconds": 3}]),
+                 pod("saved", SLEEP, tolerations=[forever | {"tolerationSeconds": 600}]),
+                 pod("over", ["true"], restartPolicy="Never")])
+    for name in ("tolerant", "patient", "saved"):
+        wait_for(lambda name=name: agent.running(name), "running")
+    first, = wait_for(lambda: [p for p in agent.pods("app=plain") if p["status"]["phase"] == "Running"], "running")
+    wait_for(lambda: agent.pod("over")["status"]["phase"] == "Succeeded", "ended")
+    began = time.monotonic()
+    assert agent.kubectl("taint", "nodes", "dev1", "care=now:NoExecute").stderr == "", "nothing to warn of"
+    name = first["metadata"]["name"]
+    wait_for(lambda: name not in [p["metadata"]["name"] for p in agent.pods()], "evicted", 20)
+    told = [e["message"] for e in agent.events(name) if e["reason"] == "TaintManagerEviction"]
+    assert told == [f"Marking for deletion Pod default/{name}"], told
+    second, = wait_for(lambda: agent.pods("app=plain"), "its ReplicaSet makes another")
+    words = "0/1 nodes are available: 1 node(s) had untolerated taint {care: now}."
+    wait_for(lambda: [e for e in agent.events(second["metadata"]["name"]) if e["message"] == words], "kept away")
+    wait_for(lambda: "patient" not in [p["metadata"]["name"] for p in agent.pods()], "tolerated for a while", 20)
+    assert time.monotonic() - began >= 3
+    assert agent.running("tolerant") and agent.running("saved") and agent.pod("over")
+    agent.kubectl("taint", "nodes", "dev1", "care-")
+    wait_for(lambda: agent.running(second["metadata"]["name"]), "the node takes pods again")
+    wait_for(lambda: [e for e in agent.events("saved") if e["message"] == "Cancelling deletion of Pod default/saved"], "told")
+    assert agent.running("saved")
+
+
 # Probes
 
 

@@ -33,4 +33,28 @@ import Testing
             #expect(Scheduling.obstacle(affinity, on: node()) == expected)
         }
     }
+
+    @Test func aTaintIsToleratedByTheFirstTolerationThatFits() {
+        let taint = Taint(key: "care", value: "now", effect: "NoExecute")
+        func tolerance(_ tolerations: Toleration..., taints: [Taint]? = nil) -> TaintTolerance {
+            Scheduling.tolerance(of: pod { $0.tolerations = tolerations }, to: taints ?? [taint])
+        }
+        func fits(_ key: String, seconds: Int? = nil) -> Toleration {
+            Toleration(key: key, operator: "Exists", effect: "NoExecute", tolerationSeconds: seconds)
+        }
+        #expect(tolerance() == .limited(.zero))
+        #expect(tolerance(taints: [Taint(key: "care", effect: "NoSchedule")]) == .forever)
+        #expect(tolerance(fits("care")) == .forever)
+        #expect(tolerance(Toleration(operator: "Exists")) == .forever)
+        #expect(tolerance(Toleration(key: "care", value: "now")) == .forever)
+        #expect(tolerance(Toleration(key: "care", value: "then")) == .limited(.zero))
+        #expect(tolerance(Toleration(key: "care", operator: "Exists", effect: "NoSchedule")) == .limited(.zero))
+        #expect(tolerance(fits("care", seconds: 5), fits("care")) == .limited(.seconds(5)))
+        #expect(tolerance(fits("care", seconds: -5)) == .limited(.zero))
+        #expect(tolerance(fits("care", seconds: .max)) == .limited(.seconds(Int(Int32.max))))
+        let both = [taint, Taint(key: "other", effect: "NoExecute")]
+        #expect(tolerance(fits("care"), taints: both) == .limited(.zero))
+        #expect(tolerance(fits("care", seconds: 9), fits("other", seconds: 4), taints: both) == .limited(.seconds(4)))
+        #expect(tolerance(fits("care"), fits("other", seconds: 4), taints: both) == .limited(.seconds(4)))
+    }
 }

@@ -9,6 +9,8 @@ enum PodEvent: Sendable, Hashable {
     case configurationChanged
     /// The object carries a deletion timestamp; `grace` is what is granted in all.
     case deleted(grace: Duration)
+    /// The node's taints have changed, or what the pod tolerates of them.
+    case toleranceChanged(TaintTolerance)
     /// The object is gone from the store.
     case vanished
     /// The agent ends: stop the containers, but keep the object.
@@ -46,6 +48,8 @@ enum PodEffect: Sendable, Hashable {
     /// The pod has ended for good: its namespaces and memory volumes can go.
     case releaseSandbox
     case tearDown(removeData: Bool)
+    /// Deletes the object with its grace, because of a taint.
+    case evict
     /// The pod is torn down: delete the object for good.
     case deleteObject
 }

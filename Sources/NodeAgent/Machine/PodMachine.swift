@@ -30,9 +30,13 @@ struct PodMachine: Sendable {
     private var hasFailed = false
     /// Sandbox and volumes are being made; a teardown has to wait for that, or it would miss them.
     private var isPreparing = false
-    private(set) var failure: PodFailure?
+    var failure: PodFailure?
     /// When the pod became active; before the clock's start for one that this agent took over.
-    private var activeSince: Duration
+    private(set) var activeSince: Duration
+    var tolerance = TaintTolerance.forever
+    /// Since when the node has taints that the pod does not tolerate for ever.
+    var taintedSince: Duration?
+    var isEvicted = false
 
     /// - Parameters:
     ///   - activeFor: how long the pod was active before this machine.
@@ -83,17 +87,13 @@ struct PodMachine: Sendable {
 
     /// When ``PodEvent/tick`` is wanted next.
     var nextDeadline: Duration? {
-        let own = containers.compactMap(\.nextDeadline) + [activeUntil].compactMap(\.self)
+        let own = containers.compactMap(\.nextDeadline) + [activeUntil, toleratedUntil].compactMap(\.self)
         return switch stage {
         case .preparationBlocked(let retryAt): (own + [retryAt]).min()
         case .preparing, .active: own.min()
         case .completed, .terminating, .tearingDown, .gone: nil
         }
     }
-
-    func activeTime(at now: Duration) -> Duration { now - activeSince }
-
-    private var activeUntil: Duration? { plan.activeDeadline.map { activeSince + $0 } }
 
     func container(named name: String) -> ContainerMachine? { containers.first { $0.plan.name == name } }
 
@@ -142,6 +142,7 @@ extension PodMachine {
         case .configurationChanged:
             if case .preparationBlocked = stage { return prepareAgain() }
             return isTerminating ? [] : containers.indices.flatMap { containers[$0].retryIfBlocked() }
+        case .toleranceChanged(let tolerance): return tolerate(tolerance, now)
         case .deleted(let grace): return terminate(Termination(cause: .deleted, grace: grace), now)
         case .vanished: return terminate(Termination(cause: .vanished, grace: plan.terminationGracePeriod), now)
         case .shutdown: return terminate(Termination(cause: .shutdown, grace: plan.terminationGracePeriod), now)
@@ -177,7 +178,7 @@ extension PodMachine {
     }
 
     /// Ends the pod's containers. A later call with a shorter grace makes it quicker, and deletion outranks the rest.
-    private mutating func terminate(_ wanted: Termination, _ now: Duration) -> [PodEffect] {
+    mutating func terminate(_ wanted: Termination, _ now: Duration) -> [PodEffect] {
         switch stage {
         case .gone: return []
         case .tearingDown(var current):
@@ -205,21 +206,12 @@ extension PodMachine {
 extension PodMachine {
     /// Compares what is with what should be and takes the next steps.
     private mutating func advance(_ now: Duration) -> [PodEffect] {
-        if let activeUntil, activeUntil <= now, !isTerminating, stage != .completed {
-            return expire(now) + advance(now)
-        }
+        if let effects = endIfOver(now) { return effects + advance(now) }
         switch stage {
         case .active: return advanceContainers(now)
         case .terminating(let termination): return advanceTermination(termination, now)
         case .preparing, .preparationBlocked, .completed, .tearingDown, .gone: return []
         }
-    }
-
-    private mutating func expire(_ now: Duration) -> [PodEffect] {
-        let failure = PodFailure.deadlineExceeded
-        self.failure = failure
-        return [.record(.normal(failure.reason, failure.message))]
-            + terminate(Termination(cause: .deadline, grace: plan.terminationGracePeriod), now)
     }
 
     private mutating func advanceContainers(_ now: Duration) -> [PodEffect] {

@@ -4,6 +4,8 @@ struct PodPlan: Sendable, Hashable {
 
     /// `name_namespace(uid)`, as the kubelet's messages have it.
     var displayName = ""
+    /// `namespace/name`
+    var qualifiedName = ""
     var restartPolicy: RestartPolicy = .always
     var terminationGracePeriod: Duration = .seconds(30)
     /// How long the pod may be active in all.

@@ -20,11 +20,31 @@ enum Scheduling {
     }
 
     private static func tolerates(_ pod: Pod, _ taint: Taint) -> Bool {
-        (pod.spec.tolerations ?? []).contains { toleration in
-            if let effect = toleration.effect, !effect.isEmpty, effect != taint.effect { return false }
-            guard let key = toleration.key, !key.isEmpty else { return toleration.operator == "Exists" }
-            guard key == taint.key else { return false }
-            return toleration.operator == "Exists" || (toleration.value ?? "") == (taint.value ?? "")
+        (pod.spec.tolerations ?? []).contains { $0.tolerates(taint) }
+    }
+
+    /// How long the pod may stay when the node has these taints, by the first toleration that fits each of them.
+    static func tolerance(of pod: Pod, to taints: [Taint]) -> TaintTolerance {
+        var shortest: Int?
+        for taint in taints where taint.effect == "NoExecute" {
+            guard let toleration = pod.spec.tolerations?.first(where: { $0.tolerates(taint) }) else {
+                return .limited(.zero)
+            }
+            if let seconds = toleration.tolerationSeconds { shortest = min(shortest ?? seconds, seconds) }
         }
+        // Seventy years are enough for a timer.
+        return shortest.map { .limited(.seconds(min(max(0, $0), Int(Int32.max)))) } ?? .forever
+    }
+}
+
+/// How long a pod may stay on a node with taints of the effect `NoExecute`.
+enum TaintTolerance: Sendable, Hashable { case forever, limited(Duration) }
+
+extension Toleration {
+    fileprivate func tolerates(_ taint: Taint) -> Bool {
+        if let effect, !effect.isEmpty, effect != taint.effect { return false }
+        guard let key, !key.isEmpty else { return self.operator == "Exists" }
+        guard key == taint.key else { return false }
+        return self.operator == "Exists" || (value ?? "") == (taint.value ?? "")
     }
 }

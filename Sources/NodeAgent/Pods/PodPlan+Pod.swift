@@ -5,6 +5,7 @@ extension PodPlan {
     /// The state machine's view of a pod.
     init(_ pod: Pod) {
         displayName = "\(pod.metadata.name)_\(pod.metadata.namespace ?? "")(\(pod.metadata.uid ?? ""))"
+        qualifiedName = "\(pod.metadata.namespace ?? "")/\(pod.metadata.name)"
         restartPolicy = RestartPolicy(rawValue: pod.spec.restartPolicy ?? "") ?? .always
         terminationGracePeriod = .seconds(max(0, pod.spec.terminationGracePeriodSeconds ?? 30))
         activeDeadline = pod.spec.activeDeadlineSeconds.map { .seconds($0) }

@@ -13,6 +13,7 @@ actor PodSupervisor {
     private(set) var workers: [String: PodWorker] = [:]
     private var uidByKey: [ResourceKey: String] = [:]
     private var isStopping = false
+    private var taints: [Taint] = []
     /// What was found at the start and not yet given to a worker.
     private var adopted: [String: [ContainerRecord]] = [:]
     private let newWorkers: AsyncStream<Launch>
@@ -69,6 +70,7 @@ actor PodSupervisor {
 
     private func reconcileAll() async -> Bool {
         do {
+            try await readTaints()
             let pods = try await context.store.list(.pod).items
             for resource in pods { await reconcile(resource) }
             let present = Set(pods.map(\.uid))
@@ -81,7 +83,7 @@ actor PodSupervisor {
     }
 
     private func reconcile(_ keys: Set<ResourceKey>) async {
-        if keys.contains(context.node.key) { _ = await bindWaiting() }
+        if keys.contains(context.node.key) { await nodeChanged() }
         for key in keys {
             switch key.type {
             case .pod: await reconcilePod(key)
@@ -126,6 +128,7 @@ actor PodSupervisor {
     private func run(_ resource: Resource, _ pod: Pod) async {
         if let worker = workers[resource.uid] {
             await worker.update(resource, pod)
+            await worker.tolerate(taints)
             return
         }
         let worker = PodWorker(resource: resource, pod: pod, context: context)
@@ -133,6 +136,7 @@ actor PodSupervisor {
         uidByKey[resource.key] = resource.uid
         let records = adopted.removeValue(forKey: resource.uid) ?? []
         launch.yield(Launch(worker: worker, history: Self.history(pod, records)))
+        await worker.tolerate(taints)
     }
 
     private static func history(_ pod: Pod, _ records: [ContainerRecord]) -> [String: ContainerHistory] {
@@ -168,6 +172,18 @@ actor PodSupervisor {
 // MARK: Binding
 
 extension PodSupervisor {
+    private func nodeChanged() async {
+        do {
+            try await readTaints()
+        } catch {
+            context.logger.error("the node's taints can't be read", metadata: ["error": "\(error)"])
+        }
+        for worker in workers.values { await worker.tolerate(taints) }
+        await bindWaiting()
+    }
+
+    private func readTaints() async throws { taints = try await context.node.node()?.spec?.taints ?? [] }
+
     /// Looks again at the pods that no node took.
     private func bindWaiting() async {
         guard let pods = try? await context.store.list(.pod).items else { return }

@@ -65,11 +65,33 @@ extension PodWorker {
             nodeName: context.nodeName, hostIP: hostIP, podIP: pod.spec.hostNetwork == true ? hostIP : nil)
     }
 
-    func deleteObject() async {
+    /// As Kubernetes' taint manager does it: the reason stands in the status while the pod goes.
+    func evict() async {
+        let (uid, now) = (uid, Timestamp(seconds: WallClock.now().seconds))
+        do {
+            try await context.store.update(key, subresource: .status) { resource in
+                guard resource.uid == uid else { throw StatusError.notFound(resource.key) }
+                var pod = try resource.decode(as: Pod.self)
+                let condition = PodCondition(
+                    type: "DisruptionTarget", status: "True", lastTransitionTime: now, reason: "DeletionByTaintManager",
+                    message: "Taint manager: deleting due to NoExecute taint")
+                let others = (pod.status?.conditions ?? []).filter { $0.type != condition.type }
+                pod.status?.conditions = others + [condition]
+                resource.value["status"] = try Resource(encoding: pod).value["status"]
+            }
+        } catch {
+            context.logger.warning(
+                "the pod's eviction can't be noted", metadata: ["pod": "\(key)", "error": "\(error)"])
+        }
+        await delete(DeleteOptions(uid: uid))
+    }
+
+    /// Goes on until the object is deleted, or another one.
+    func delete(_ options: DeleteOptions) async {
         var wait = Duration.milliseconds(200)
         while !Task.isCancelled {
             do {
-                try await context.store.delete(key, DeleteOptions(gracePeriodSeconds: 0, uid: uid))
+                try await context.store.delete(key, options)
                 return
             } catch let error as StatusError where error.code == 404 || error.code == 409 {
                 return

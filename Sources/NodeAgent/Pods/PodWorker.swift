@@ -20,7 +20,9 @@ actor PodWorker {
     private(set) var resource: Resource
     private(set) var pod: Pod
     private var machine: PodMachine?
-    private var armedDeadline: Duration?
+    /// The times of the ticks that are under way.
+    private var armed: Set<Duration> = []
+    private var tolerance = TaintTolerance.forever
     private var deletesObject = false
 
     var sandbox: Sandbox?
@@ -108,11 +110,10 @@ actor PodWorker {
             }
             group.cancelAll()
         }
-        if deletesObject { await deleteObject() }
+        if deletesObject { await delete(DeleteOptions(gracePeriodSeconds: 0, uid: uid)) }
     }
 
     private func step(_ event: PodEvent, in group: inout DiscardingTaskGroup) {
-        if event == .tick { armedDeadline = nil }
         let effects = machine?.handle(event, now: context.clock.now()) ?? []
         if case .planChanged = event, let elapsed = machine?.activeTime(at: context.clock.now()) {
             group.addTask { await self.keepActiveTime(elapsed) }
@@ -122,17 +123,29 @@ actor PodWorker {
         arm(in: &group)
     }
 
-    /// Makes sure that a tick comes at the machine's next deadline. A later tick than needed is replaced by nothing: it
-    /// finds nothing to do.
+    /// Makes sure that a tick comes at the machine's next deadline. One that comes for nothing finds nothing to do.
     private func arm(in group: inout DiscardingTaskGroup) {
         guard let deadline = machine?.nextDeadline else { return }
-        if let armedDeadline, armedDeadline <= deadline { return }
-        armedDeadline = deadline
+        guard !armed.contains(where: { $0 <= deadline }) else { return }
+        armed.insert(deadline)
         let clock = context.clock
         group.addTask {
             try? await clock.sleep(max(.zero, deadline - clock.now()))
-            self.send(.tick)
+            await self.tick(deadline)
         }
+    }
+
+    private func tick(_ deadline: Duration) {
+        armed.remove(deadline)
+        send(.tick)
+    }
+
+    /// Takes note of the node's taints, or of what the pod tolerates of them now.
+    func tolerate(_ taints: [Taint]) {
+        let new = Scheduling.tolerance(of: pod, to: taints)
+        guard new != tolerance else { return }
+        tolerance = new
+        send(.toleranceChanged(new))
     }
 
     private func perform(_ effects: [PodEffect], in group: inout DiscardingTaskGroup) {
@@ -168,6 +181,7 @@ actor PodWorker {
         case .stop(let container, let attempt, let grace, let runPreStop):
             await stop(container, attempt: attempt, grace: grace, runPreStop: runPreStop)
         case .releaseSandbox: await releaseSandbox()
+        case .evict: await evict()
         case .tearDown(let removeData):
             await tearDown(removeData: removeData)
             send(.tornDown)

@@ -25,13 +25,6 @@ extension Ineffective {
     ]
 
     /// Of objects beside pods.
-    static let fields: [ResourceType: [IneffectiveField]] = [
-        .node: [
-            IneffectiveField(
-                "spec.taints[].effect", only: ["NoExecute"], "pods that run stay; new ones are kept away")
-        ]
-    ]
-
     static let fieldsAtHub: [ResourceType: [IneffectiveField]] = [
         .node: [
             IneffectiveField("spec.taints", "\(onlyLabels); taint it on the device"),

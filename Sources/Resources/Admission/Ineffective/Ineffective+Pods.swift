@@ -1,7 +1,7 @@
 import JSON
 
 /// Left out, as a single device is the same without them: what chooses among nodes or waits for room on one (`podAffinity`,
-/// `podAntiAffinity`, preferred `nodeAffinity`, `topologySpreadConstraints`, `tolerationSeconds`, `requests`, `overhead`, `workloadRef`),
+/// `podAntiAffinity`, preferred `nodeAffinity`, `topologySpreadConstraints`, `requests`, `overhead`, `workloadRef`),
 /// what goes before others there (`priorityClassName`, `priority`, `preemptionPolicy`), variables for services
 /// that are not there (`enableServiceLinks`), how to do what is not done (`resizePolicy`, `seLinuxChangePolicy`) or what is
 /// done at once (`fsGroupChangePolicy`).

@@ -24,8 +24,7 @@ public enum Ineffective {
         if let words = kinds[object.type] ?? (place == .hub ? kindsAtHub[object.type] : nil) {
             return [warning(object.type.kind, words)]
         }
-        var fields = fields[object.type] ?? []
-        if place == .hub { fields += fieldsAtHub[object.type] ?? [] }
+        let fields = place == .hub ? fieldsAtHub[object.type] ?? [] : []
         return fields.flatMap { $0.warnings(in: object.value) } + ofPods(in: object)
     }
 
