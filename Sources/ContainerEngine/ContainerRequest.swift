@@ -158,6 +158,7 @@ public struct SandboxRequest: Sendable, Hashable {
     public var hostname: String
     public var usesHostNetwork: Bool
     public var hostAliases: [HostAlias] = []
+    /// Kernel settings of its namespaces; with the host's network, of that for IPC.
     public var sysctls: [String: String] = [:]
     /// Name servers, search domains and options laid over the host's `resolv.conf`; nil keeps the host's.
     public var resolver: ResolverSettings?

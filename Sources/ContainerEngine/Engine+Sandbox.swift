@@ -15,7 +15,7 @@ extension Engine {
                 try HostFiles.write(final, to: etc)
                 var sandbox = Sandbox(
                     id: final.id, usesHostNetwork: final.usesHostNetwork, etcDirectory: etc, hostname: final.hostname)
-                if final.usesHostNetwork && !final.sharesIPC { return sandbox }
+                if final.usesHostNetwork && !final.sharesIPC && final.sysctls.isEmpty { return sandbox }
                 let namespaces = try Self.namespaces(final, runtime)
                 sandbox.ipcNamespace = namespaces.ipc
                 if !final.usesHostNetwork {

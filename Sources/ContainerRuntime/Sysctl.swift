@@ -23,9 +23,9 @@ enum Sysctl {
             && own.st_dev == other.st_dev
     }
 
-    /// The same for a sandbox, which has its own namespaces but perhaps no network.
+    /// The same for a sandbox, whose containers have only its IPC namespace when they are on the host's network.
     static func validate(names: some Collection<String>, hostNetwork: Bool) throws(RuntimeError) {
-        try validate(names: names) { $0 != .network || !hostNetwork }
+        try validate(names: names) { $0 == .ipc || !hostNetwork }
     }
 
     private static func validate(

@@ -1,6 +1,8 @@
+import ContainerEngine
 import ContainerRuntime
 import JSON
 import Linux
+import Logging
 import OCI
 import Testing
 
@@ -76,6 +78,24 @@ struct SandboxTests {
         try fixture.runtime.delete("target")
     }
 
+    @Test func `settings for IPC get a namespace on the host's network, for one container, too`() async throws {
+        let engine = Engine(
+            dataDirectory: fixture.directory + "/data", runDirectory: fixture.directory + "/run",
+            runtime: fixture.runtime, watcher: ProcessWatcher(), logger: Logger(label: "test"))
+        var request = SandboxRequest(id: "plain", hostname: "h", usesHostNetwork: true, sharesIPC: false)
+        #expect(try await engine.makeSandbox(request).ipcNamespace == nil)
+        request.id = "tuned"
+        request.sysctls = ["kernel.shmmax": "123456", "fs.mqueue.msg_max": "11"]
+        let sandbox = try await engine.makeSandbox(request)
+        #expect(sandbox.networkNamespace == nil && sandbox.utsNamespace == nil)
+        let path = try #require(sandbox.ipcNamespace)
+        let run = try fixture.shell("cat /proc/sys/kernel/shmmax /proc/sys/fs/mqueue/msg_max") { spec in
+            spec.linux.namespaces = [.init(.pid), .init(.mount), .init(.uts), .init(.ipc, path: path)]
+        }
+        #expect(run.output == ["123456", "11"])
+        #expect(try await engine.makeSandbox(request) == sandbox)
+    }
+
     private static func link(_ path: String) -> String {
         var buffer = [CChar](repeating: 0, count: 256)
         let length = max(0, readlink(path, &buffer, 255))
@@ -86,5 +106,11 @@ struct SandboxTests {
         let sandbox = try fixture.runtime.makeSandbox(id: "host", hostname: "h", hostNetwork: true)
         #expect(sandbox.net == nil)
         #expect(Files.exists(sandbox.uts))
+        // Its containers have the host's.
+        for name in ["kernel.domainname", "net.core.somaxconn"] {
+            #expect(throws: RuntimeError.self) {
+                try fixture.runtime.makeSandbox(id: "bad", hostname: "h", sysctls: [name: "1"], hostNetwork: true)
+            }
+        }
     }
 }

@@ -273,6 +273,25 @@ def test_a_taint_evicts_what_does_not_tolerate_it(agent):
     assert agent.running("saved")
 
 
+def test_kernel_settings_of_a_pod_are_its_own(agent):
+    setting = {"sysctls": [{"name": "kernel.shmmax", "value": "123456"}]}
+    command = ["sh", "-c", "cat /proc/sys/kernel/shmmax; exec sleep 9999"]
+    before = Path("/proc/sys/kernel/shmmax").read_text()
+    alone = pod("alone", command, hostNetwork=True, securityContext=setting)
+    assert agent.kubectl("apply", "-f", "-", input=json.dumps(alone)).stderr == "", "nothing to warn of"
+    agent.apply([pod("inside", command, securityContext=setting), pod("without", command, hostNetwork=True)])
+    for name, expected in (("alone", "123456\n"), ("inside", "123456\n"), ("without", before)):
+        wait_for(lambda name=name: agent.running(name), "running")
+        wait_for(lambda name=name, expected=expected: log(agent, name) == expected, f"{name} sees {expected}")
+    assert Path("/proc/sys/kernel/shmmax").read_text() == before
+
+    def refusal(name: str, **spec) -> str:
+        wrong = pod("wrong", SLEEP, securityContext={"sysctls": [{"name": name, "value": "1"}]}, **spec)
+        return agent.kubectl("apply", "-f", "-", input=json.dumps(wrong), check=False).stderr
+    assert "may not be specified when 'hostNetwork' is true" in refusal("net.core.somaxconn", hostNetwork=True)
+    assert "may not be specified when 'hostIPC' is true" in refusal("kernel.shmmax", hostIPC=True)
+
+
 # Probes
 
 

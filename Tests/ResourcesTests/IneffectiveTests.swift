@@ -54,24 +54,7 @@ struct IneffectiveTests {
         "volumeMounts[].mountPropagation": "HostToContainer", "volumeMounts[].recursiveReadOnly": "Enabled",
     ]
 
-    @Test("kernel settings count in namespaces of the pod's own")
-    func sysctls() throws {
-        func told(_ change: (inout JSONValue) -> Void) throws -> [String] {
-            try Self.warnings { pod in
-                pod[at: "spec.securityContext"] = ["sysctls": [["name": "kernel.shmmax", "value": "9"]]]
-                pod[at: "spec.hostNetwork"] = true
-                change(&pod)
-            }
-        }
-        let words = ["spec.securityContext.sysctls: has no effect: the settings stay the host's"]
-        #expect(try told { $0[at: "spec.initContainers"] = nil } == words)
-        #expect(try told { $0[at: "spec.hostIPC"] = true } == words)
-        #expect(try told { _ in } == [])
-    }
-
-    @Test(
-        "what a pod says in vain is told, with its place and the reason",
-        arguments: Ineffective.pods.map(\.path).filter { $0 != "securityContext.sysctls" })
+    @Test("what a pod says in vain is told, with its place and the reason", arguments: Ineffective.pods.map(\.path))
     func pods(path: String) throws {
         let sample = try #require(Self.podSamples[path], "a field needs a sample here")
         let place = path.replacing("[]", with: "[0]")

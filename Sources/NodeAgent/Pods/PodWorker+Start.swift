@@ -72,7 +72,7 @@ extension PodWorker {
         request.hostAliases = (spec.hostAliases ?? []).map {
             SandboxRequest.HostAlias(address: $0.ip, names: $0.hostnames ?? [])
         }
-        for sysctl in spec.securityContext?.sysctls ?? [] { request.sysctls[sysctl.name] = sysctl.value }
+        for sysctl in spec.ownSysctls { request.sysctls[sysctl.name] = sysctl.value }
         if let dns = spec.dnsConfig {
             request.resolver = ResolverSettings(
                 nameServers: dns.nameservers ?? [], searchDomains: dns.searches ?? [],

@@ -18,6 +18,7 @@ extension PodSpec {
         NodeAffinityRules.validate(affinity, "\(field).affinity", into: &errors)
         validateNames(field, into: &errors)
         securityContext?.validate("\(field).securityContext", into: &errors)
+        validateSysctls("\(field).securityContext.sysctls", into: &errors)
         for (index, toleration) in (tolerations ?? []).enumerated() {
             toleration.validate("\(field).tolerations[\(index)]", into: &errors)
         }

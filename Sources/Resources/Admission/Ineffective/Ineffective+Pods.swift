@@ -22,7 +22,6 @@ extension Ineffective {
         IneffectiveField(
             "securityContext.supplementalGroupsPolicy", only: ["Strict"],
             "the groups that the image's /etc/group gives to the user count, too"),
-        IneffectiveField("securityContext.sysctls", unless: .inOwnNamespaces, "the settings stay the host's"),
         IneffectiveField("securityContext.windowsOptions", "devices run Linux"),
         IneffectiveField("setHostnameAsFQDN", "there is no cluster domain"),
         IneffectiveField(
@@ -76,9 +75,4 @@ extension IneffectiveField.Exception {
     static let inMemory = Self(text: "`medium: Memory`") { holder, _ in holder["medium"] == "Memory" }
     /// Nothing is hidden from it.
     static let privileged = Self(text: "`privileged: true`") { holder, _ in holder["privileged"] == true }
-    /// Those of a pod are made for its network, and for what several containers share.
-    static let inOwnNamespaces = Self(text: "the pod has a network of its own, or several containers") { _, pod in
-        let count = pod.list("initContainers").count + pod.list("containers").count
-        return pod["hostNetwork"] != true || count > 1 && pod["hostIPC"] != true
-    }
 }
