@@ -27,6 +27,10 @@ public struct ContainerRequest: Sendable {
     /// Kept in the container's annotations, and so found again after a restart of the agent.
     public var labels: [String: String] = [:]
     public var log: LogDestination?
+    /// Where the container may leave a message about its end; a file of its own is bound there.
+    public var terminationMessagePath: String?
+    /// Takes the end of the log for the message when the container fails without leaving one.
+    public var takesMessageFromLog = false
     public var input: ContainerInput = .none
     /// Whether its three streams are a terminal.
     public var hasTerminal = false

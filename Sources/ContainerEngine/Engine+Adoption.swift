@@ -12,6 +12,7 @@ extension Engine {
     @discardableResult
     public func adopt() async throws -> [ContainerRecord] {
         let (runtime, layout) = (runtime, layout)
+        var records: [ContainerRecord] = []
         let found: [Adopted]
         do {
             found = try await onStartLane {
@@ -21,13 +22,17 @@ extension Engine {
         } catch {
             throw EngineError(.storage, "the containers that run can't be read", cause: error)
         }
-        for adopted in found {
+        for var adopted in found {
+            if case .exited(let exit) = adopted.record.state {
+                adopted.record.state = .exited(await withMessage(exit, of: adopted.record.id, adopted.record.labels))
+            }
             let signal = StopSignal.number(adopted.record.labels[Self.stopSignalLabel])
             setEntry(Entry(record: adopted.record, stopSignal: signal))
             if adopted.record.hasExited { markEnded(adopted.record.id) }
             if let monitor = adopted.monitor { watchMonitor(of: adopted.record.id, monitor) }
+            records.append(adopted.record)
         }
-        return found.map(\.record)
+        return records
     }
 
     /// Ends what ran when somebody removed the run directory: nobody knows of it any more, and what takes its place must not run

@@ -162,7 +162,7 @@ extension Engine {
             logger.error("container end can't be read", metadata: ["container": "\(id)", "error": "\(error)"])
             exit = LostContainer.unknownExit(startedAt: startedAt)
         }
-        finish(id, exit)
+        finish(id, await withMessage(exit, of: id, entry.record.labels))
     }
 
     private func finish(_ id: String, _ exit: ContainerExit) {

@@ -21,10 +21,15 @@ extension RuntimeSpec {
             privileged: request.security.isPrivileged)
         spec.root = Root(path: "rootfs", readonly: request.security.isRootReadOnly ? true : nil)
         spec.mounts += etcMounts(request.sandbox)
-        spec.mounts += request.mounts.sorted { $0.destination < $1.destination }.map(mount)
+        var mounts = request.mounts.map(mount)
+        if let path = request.terminationMessagePath {
+            mounts.append(.bind(storage.terminationLog, to: path, readOnly: false))
+        }
+        spec.mounts += mounts.sorted { $0.destination < $1.destination }
         if request.security.seccomp == .unconfined { spec.wherry.seccomp = .unconfined }
         spec.annotations = request.labels
         spec.annotations[Engine.stopSignalLabel] = request.root.config.stopSignal
+        if request.takesMessageFromLog, let log = request.log { spec.annotations[Engine.messageLogLabel] = log.path }
         if !request.imageID.isEmpty { spec.annotations[Engine.imageLabel] = request.imageID }
         return spec
     }
@@ -174,6 +179,7 @@ struct ContainerStorage: Sendable, Hashable {
 
     var upper: String { directory + "/upper" }
     var work: String { directory + "/work" }
+    var terminationLog: String { directory + "/termination-log" }
 }
 
 /// The capabilities of Linux 6.x, by name.

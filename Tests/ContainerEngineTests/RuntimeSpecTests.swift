@@ -139,6 +139,27 @@ import Testing
         #expect(made.mounts.last?.options?.contains("ro") == true)
     }
 
+    @Test func theFileForAMessageIsBoundInTheOrderOfThePaths() throws {
+        let made = try spec(
+            request(cmd: ["x"]) {
+                $0.mounts = [MountRequest(.host("/h/z"), at: "/z"), MountRequest(.host("/h/a"), at: "/a")]
+                $0.terminationMessagePath = "/a/end"
+            })
+        #expect(made.mounts.suffix(3).map(\.destination) == ["/a", "/a/end", "/z"])
+        #expect(made.mounts.first { $0.destination == "/a/end" }?.source == "/d/c/termination-log")
+        #expect(try spec(request(cmd: ["x"])).mounts.allSatisfy { $0.source != "/d/c/termination-log" })
+    }
+
+    @Test func theLogOfAMessageIsKnownAgainAfterARestart() throws {
+        let made = try spec(
+            request(cmd: ["x"]) {
+                $0.log = LogDestination(path: "/log")
+                $0.takesMessageFromLog = true
+            })
+        #expect(made.annotations[Engine.messageLogLabel] == "/log")
+        #expect(try spec(request(cmd: ["x"])).annotations[Engine.messageLogLabel] == nil)
+    }
+
     @Test(arguments: [("SIGQUIT", Int32(3)), ("quit", 3), ("9", 9), ("", 15), ("NONSENSE", 15), ("SIGRTMIN+3", 37)])
     func stopSignalsAreReadByNameAndNumber(text: String, number: Int32) {
         #expect(StopSignal.number(text) == number)

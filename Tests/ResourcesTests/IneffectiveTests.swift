@@ -49,7 +49,6 @@ struct IneffectiveTests {
         "resources.limits.*": ["nvidia.com/gpu": "1"], "restartPolicyRules": [["action": "Restart"]],
         "securityContext.appArmorProfile.type": "RuntimeDefault", "securityContext.procMount": "Unmasked",
         "securityContext.seLinuxOptions": ["level": "s0"], "securityContext.windowsOptions": ["hostProcess": true],
-        "terminationMessagePath": "/dev/other", "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeDevices": [["name": "v", "devicePath": "/dev/x"]],
         "volumeMounts[].mountPropagation": "HostToContainer", "volumeMounts[].recursiveReadOnly": "Enabled",
     ]
@@ -92,7 +91,7 @@ struct IneffectiveTests {
         ("volumes[0].emptyDir", ["medium": "Memory", "sizeLimit": "1Mi"]), ("volumes[0].emptyDir.sizeLimit", "0"),
         ("containers[0].securityContext", ["procMount": "Default"]),
         ("containers[0].securityContext", ["procMount": "Unmasked", "privileged": true]),
-        ("containers[0].terminationMessagePolicy", "File"), ("containers[0].ports[0].hostPort", 0),
+        ("containers[0].ports[0].hostPort", 0),
         ("containers[0].volumeMounts[0].mountPropagation", "None"),
         ("containers[0].volumeMounts[0].recursiveReadOnly", "IfPossible"),
         ("affinity", ["podAntiAffinity": ["requiredDuringSchedulingIgnoredDuringExecution": [["topologyKey": "a"]]]]),

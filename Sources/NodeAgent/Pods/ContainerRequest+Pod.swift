@@ -46,6 +46,8 @@ struct ContainerBlueprint {
         request.security = try security()
         request.labels = labels()
         request.log = LogDestination(path: logPath)
+        request.terminationMessagePath = terminationMessagePath
+        request.takesMessageFromLog = container.terminationMessagePolicy == "FallbackToLogsOnError"
         if container.stdin == true { request.input = container.stdinOnce == true ? .once : .open }
         request.hasTerminal = container.tty == true
         return request
@@ -77,6 +79,14 @@ struct ContainerBlueprint {
                     .host(path), at: mount.mountPath, isReadOnly: mount.readOnly == true || volume.isReadOnly))
         }
         return mounts
+    }
+
+    /// Nil where the container sees a volume.
+    private var terminationMessagePath: String? {
+        guard let path = container.terminationMessagePath, !path.isEmpty,
+            container.volumeMounts?.contains(where: { $0.mountPath == path }) != true
+        else { return nil }
+        return path.hasPrefix("/") ? path : "/" + path
     }
 
     private func resources() -> ResourceRequest {

@@ -56,10 +56,14 @@ struct PodStatusWriter {
 
     private func terminated(_ end: ContainerEnd) -> ContainerStateTerminated {
         ContainerStateTerminated(
-            exitCode: Int(end.exitCode), signal: end.signal.map { Int($0) }, reason: end.reason, message: end.message,
+            exitCode: Int(end.exitCode), signal: end.signal.map { Int($0) }, reason: end.reason,
+            message: end.message.map { $0.prefix(utf8: messageLimit) },
             startedAt: Self.wholeSeconds(end.startedAt), finishedAt: Self.wholeSeconds(end.finishedAt),
             containerID: end.containerID.isEmpty ? nil : "wherry://" + end.containerID)
     }
+
+    /// The containers of a pod share 12 KiB for what they say about their ends.
+    private var messageLimit: Int { 12 << 10 / max(pod.spec.everyContainer.count, 1) }
 
     /// Kubernetes' times have whole seconds.
     private static func wholeSeconds(_ text: String) -> Timestamp? {
@@ -112,6 +116,16 @@ extension PodFailure {
     init?(_ status: PodStatus?) {
         guard status?.phase == "Failed", let reason = status?.reason else { return nil }
         self.init(reason: reason, message: status?.message ?? "")
+    }
+}
+
+extension String {
+    /// Its beginning in at most so many bytes, without a part of a character.
+    fileprivate func prefix(utf8 limit: Int) -> String {
+        guard utf8.count > limit else { return self }
+        var end = utf8.index(startIndex, offsetBy: limit)
+        while utf8[end] & 0xC0 == 0x80 { end = utf8.index(before: end) }
+        return String(self[..<end])
     }
 }
 

@@ -20,8 +20,8 @@ extension PodSpec {
 
 extension Container {
     mutating func setDefaults(hostNetwork: Bool) {
-        terminationMessagePath = terminationMessagePath ?? "/dev/termination-log"
-        terminationMessagePolicy = terminationMessagePolicy ?? "File"
+        if terminationMessagePath?.isEmpty ?? true { terminationMessagePath = "/dev/termination-log" }
+        if terminationMessagePolicy?.isEmpty ?? true { terminationMessagePolicy = "File" }
         imagePullPolicy = imagePullPolicy ?? (Self.isLatest(image ?? "") ? "Always" : "IfNotPresent")
         var resources = resources ?? ResourceRequirements()
         if let limits = resources.limits {

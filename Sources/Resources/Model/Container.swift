@@ -38,9 +38,9 @@ public struct Container: Codable, Hashable, Sendable {
     public var startupProbe: Probe?
     /// What to do after start and before stop.
     public var lifecycle: Lifecycle?
-    /// Carried, not used.
+    /// A file where it may leave a message about its end, for its status; absolute.
     public var terminationMessagePath: String?
-    /// Carried, not used.
+    /// `File`, or `FallbackToLogsOnError`: the end of the log, when it fails without a message.
     public var terminationMessagePolicy: String?
     /// `Always`, `IfNotPresent` or `Never`.
     public var imagePullPolicy: String?

@@ -50,12 +50,6 @@ extension Ineffective {
             "securityContext.procMount", only: ["Unmasked"], unless: .privileged, "parts of /proc stay hidden"),
         IneffectiveField("securityContext.seLinuxOptions", noSELinux),
         IneffectiveField("securityContext.windowsOptions", "devices run Linux"),
-        IneffectiveField(
-            "terminationMessagePath", butNot: ["/dev/termination-log"],
-            "nothing reads the file; see kubectl logs --previous"),
-        IneffectiveField(
-            "terminationMessagePolicy", only: ["FallbackToLogsOnError"],
-            "the status gets no message; see kubectl logs --previous"),
         IneffectiveField("volumeDevices", "no block device is attached"),
         IneffectiveField(
             "volumeMounts[].mountPropagation", butNot: ["None"],

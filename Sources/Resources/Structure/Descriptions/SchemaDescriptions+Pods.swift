@@ -108,8 +108,8 @@ extension SchemaDescriptions {
         Container.readinessProbe | Decides whether the pod is ready.
         Container.startupProbe | Holds the other probes back until it succeeds.
         Container.lifecycle | What to do after start and before stop.
-        Container.terminationMessagePath | Carried, not used.
-        Container.terminationMessagePolicy | Carried, not used.
+        Container.terminationMessagePath | A file where it may leave a message about its end, for its status; absolute.
+        Container.terminationMessagePolicy | `File`, or `FallbackToLogsOnError`: the end of the log, when it fails without a message.
         Container.imagePullPolicy | `Always`, `IfNotPresent` or `Never`.
         Container.securityContext | Identity and privileges.
         Container.stdin | Whether standard input is open.
