@@ -98,8 +98,8 @@ extension RuntimeSpec {
         }
     }
 
-    private static func capabilities(_ security: SecurityRequest) throws(EngineError) -> Capabilities? {
-        if security.isPrivileged { return nil }
+    private static func capabilities(_ security: SecurityRequest) throws(EngineError) -> Capabilities {
+        if security.isPrivileged { return .allowing(CapabilityNames.all.sorted()) }
         let dropped = try names(security.droppedCapabilities)
         let added = try names(security.addedCapabilities)
         var names = Set(dropped.contains("CAP_ALL") ? [] : Capabilities.defaultNames).subtracting(dropped)

@@ -79,6 +79,11 @@ import Testing
         #expect(made.process?.capabilities?.effective == ["CAP_NET_ADMIN"])
     }
 
+    @Test func aPrivilegedContainerHasEveryCapability() throws {
+        let made = try spec(request(cmd: ["x"]) { $0.security.isPrivileged = true })
+        #expect(Set(made.process?.capabilities?.effective ?? []) == CapabilityNames.all)
+    }
+
     @Test func anUnknownCapabilityIsRefused() {
         #expect(throws: EngineError.self) {
             try spec(request(cmd: ["x"]) { $0.security.addedCapabilities = ["EVERYTHING"] })
