@@ -76,14 +76,28 @@ public struct MountRequest: Sendable, Hashable {
         case memory(size: Int64?)
     }
 
+    /// Of what is mounted below the place while the container runs.
+    public enum Propagation: Sendable, Hashable {
+        case none
+        /// What the host mounts is seen in the container, too.
+        case hostToContainer
+        /// And what the container mounts, on the host.
+        case bidirectional
+    }
+
     public var source: Source
     public var destination: String
     public var isReadOnly: Bool
+    /// Of a host path.
+    public var propagation: Propagation
 
-    public init(_ source: Source, at destination: String, isReadOnly: Bool = false) {
+    public init(
+        _ source: Source, at destination: String, isReadOnly: Bool = false, propagation: Propagation = .none
+    ) {
         self.source = source
         self.destination = destination
         self.isReadOnly = isReadOnly
+        self.propagation = propagation
     }
 }
 

@@ -21,6 +21,7 @@ extension Engine {
         let runtime = runtime
         let log = request.log
         let input = request.input
+        let mounts = request.mounts
         let hasMessage = request.terminationMessagePath != nil
         let isKnown = entries(id) != nil
         // Their paths are good as long as they are open.
@@ -30,6 +31,7 @@ extension Engine {
                 if isKnown || Files.exists(storage.directory) { try Self.clear(id, storage, runtime) }
                 try Files.makeDirectories(storage.upper)
                 try Files.makeDirectories(storage.work, mode: 0o700)
+                try SharedMounts.check(mounts)
                 if hasMessage { try TerminationMessage.makeFile(storage.terminationLog) }
                 if let log, let slash = log.path.lastIndex(of: "/") {
                     try Files.makeDirectories(String(log.path[..<slash]))

@@ -26,6 +26,10 @@ extension RuntimeSpec {
             mounts.append(.bind(storage.terminationLog, to: path, readOnly: false))
         }
         spec.mounts += mounts.sorted { $0.destination < $1.destination }
+        // A mount that shares with the host has to be in a tree that does.
+        if request.mounts.contains(where: { $0.propagation == .bidirectional }) {
+            spec.linux.rootfsPropagation = "rshared"
+        }
         if request.security.seccomp == .unconfined { spec.wherry.seccomp = .unconfined }
         spec.annotations = request.labels
         spec.annotations[Engine.stopSignalLabel] = request.root.config.stopSignal
@@ -143,7 +147,9 @@ extension RuntimeSpec {
         switch request.source {
         case .host(let path):
             // A volume may hold devices or set-user-id programs only as far as the host path's own mount allows it.
-            return .bind(path, to: request.destination, readOnly: request.isReadOnly, options: [])
+            return Mount(
+                destination: request.destination, type: "bind", source: path,
+                options: ["rbind", request.propagation.option, request.isReadOnly ? "ro" : "rw"])
         case .memory(let size):
             let options = ["nosuid", "nodev", "mode=1777"] + (size.map { ["size=\($0)"] } ?? [])
             return Mount(
@@ -169,6 +175,16 @@ extension RuntimeSpec {
             cpu: cpu == Resources.CPU() ? nil : cpu,
             pids: request.pidsLimit.map { Resources.PIDs(limit: $0) },
             devices: isPrivileged ? [Resources.DeviceRule(allow: true, access: "rwm")] : nil)
+    }
+}
+
+extension MountRequest.Propagation {
+    fileprivate var option: String {
+        switch self {
+        case .none: "rprivate"
+        case .hostToContainer: "rslave"
+        case .bidirectional: "rshared"
+        }
     }
 }
 

@@ -20,6 +20,13 @@ enum RootFilesystem {
             let propagation = try RootFilesystem.propagation(spec)
             let followsHost = RootFilesystem.followsHost(spec, propagation)
             let isFollower = propagation != nil && followsHost
+            var binds = mapped
+            if propagation?.kind == Kernel.Propagation.shared {
+                // Copies of the host's own mounts share with it; copies of the slaves that these become would only follow.
+                try Self.copySources(of: spec, to: &binds, keepsPropagation: isFollower) {
+                    $0.propagation?.kind == Kernel.Propagation.shared
+                }
+            }
             try stage("separate the mounts from the host's") {
                 try systemCall("mount_setattr", on: "/") {
                     // A slave still sees what the host mounts later; it is for those that ask for it.
@@ -39,19 +46,26 @@ enum RootFilesystem {
                 let place = spec.overlay == nil ? spec.root?.path ?? "" : directory.rootMount
                 return (root, try FileDescriptor.open(place, O_PATH | O_DIRECTORY).release())
             }
-            var binds = mapped
-            for (index, mount) in spec.mounts.enumerated() where mapped[index] == nil {
+            try Self.copySources(of: spec, to: &binds, keepsPropagation: isFollower) { _ in true }
+            self.binds = binds
+        }
+
+        /// Of the bind mounts that are not there yet.
+        private static func copySources(
+            of spec: RuntimeSpec, to binds: inout [Int: Int32], keepsPropagation: Bool,
+            where isWanted: (MountOptions) -> Bool
+        ) throws(RuntimeError) {
+            for (index, mount) in spec.mounts.enumerated() where binds[index] == nil {
                 let options = MountOptions(mount.options ?? [])
-                guard options.isBind || mount.type == "bind", !options.isRemount else { continue }
+                guard options.isBind || mount.type == "bind", !options.isRemount, isWanted(options) else { continue }
                 binds[index] = try stage("mount \(mount.destination)") {
                     guard let source = mount.source, source.utf8.first == UInt8(ascii: "/") else {
                         throw RuntimeError(
                             .invalidSpec, "bind mount \(mount.destination): the source must be an absolute path")
                     }
-                    return try DetachedMount.bind(source, options, keepsPropagation: isFollower).release()
+                    return try DetachedMount.bind(source, options, keepsPropagation: keepsPropagation).release()
                 }
             }
-            self.binds = binds
         }
     }
 

@@ -144,6 +144,34 @@ import Testing
         #expect(made.mounts.last?.options?.contains("ro") == true)
     }
 
+    @Test func mountsPassOnOnlyWhatIsAskedFor() throws {
+        func made(_ propagation: MountRequest.Propagation) throws -> RuntimeSpec {
+            try spec(
+                request(cmd: ["x"]) { $0.mounts = [MountRequest(.host("/h"), at: "/v", propagation: propagation)] })
+        }
+        #expect(try made(.none).mounts.last?.options == ["rbind", "rprivate", "rw"])
+        #expect(try made(.hostToContainer).mounts.last?.options == ["rbind", "rslave", "rw"])
+        #expect(try made(.hostToContainer).linux.rootfsPropagation == nil)
+        #expect(try made(.bidirectional).mounts.last?.options == ["rbind", "rshared", "rw"])
+        #expect(try made(.bidirectional).linux.rootfsPropagation == "rshared")
+    }
+
+    @Test(arguments: [
+        (MountRequest.Propagation.hostToContainer, [1, 2, 3]), (.bidirectional, [1, 2]),
+    ])
+    func theMountBelowDecidesWhetherMountsPass(propagation: MountRequest.Propagation, expected: [Int64]) {
+        let table = SharedMounts(
+            """
+            1 0 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+            2 1 0:5 / /a rw shared:7 master:1 - tmpfs tmpfs rw
+            3 1 0:6 / /b rw master:1 - tmpfs tmpfs rw
+            4 1 0:7 / /c rw - tmpfs shared:9 rw
+
+            """)
+        let passes = (Int64(1)...5).filter { (try? table.check("/p", on: $0, propagation)) != nil }
+        #expect(passes == expected)
+    }
+
     @Test func theFileForAMessageIsBoundInTheOrderOfThePaths() throws {
         let made = try spec(
             request(cmd: ["x"]) {

@@ -1,10 +1,14 @@
 """What containers say about their ends is in the pod's status; what is mounted later, and how, is as their volumes ask."""
 
+import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 
-from harness import pod, wait_for
+import pytest
+
+from harness import pod, unmount_below, wait_for
 
 
 def state(agent, name: str) -> dict:
@@ -71,7 +75,7 @@ def test_each_start_has_a_message_of_its_own(agent, place):
     agent.start()
     wait_for(lambda: state(agent, "again")["lastState"]["terminated"]["message"] == "second", "known after the fact", 60)
     agent.kubectl("delete", "pod", "again", "--now")
-    assert not list(agent.data.glob("containers/*/termination-log")), "they go with their containers"
+    wait_for(lambda: not list(agent.data.glob("containers/*/termination-log")), "they go with their containers")
 
 
 def test_a_message_leads_nowhere(agent, place):
@@ -87,7 +91,8 @@ def test_a_message_leads_nowhere(agent, place):
         message = terminated(agent, name).get("message", "")
         assert message.startswith("Error on reading termination log") and "secret" not in message.replace(str(place), ""), message
     agent.kubectl("delete", "pod", *steps, "--now")
-    assert (place / "secret").read_text() == "secret" and not list(data.iterdir())
+    wait_for(lambda: not list(data.iterdir()), "all is cleared away")
+    assert (place / "secret").read_text() == "secret"
 
 
 def test_containers_of_a_pod_share_12_kibibytes(agent):
@@ -96,3 +101,54 @@ def test_containers_of_a_pod_share_12_kibibytes(agent):
     agent.apply(script("many", "", containers=containers))
     wait_for(lambda: agent.pod("many")["status"]["phase"] == "Succeeded", "all ended")
     assert [len(c["state"]["terminated"]["message"]) for c in agent.pod("many")["status"]["containerStatuses"]] == [2048] * 6
+
+
+# Mounts
+
+
+@pytest.fixture
+def shared(place):
+    """A directory of the device whose mounts are passed on, as systemd makes all of them."""
+    directory = place / "shared"
+    directory.mkdir()
+    (place / "private").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", directory], check=True)
+    subprocess.run(["mount", "--make-shared", directory], check=True)
+    yield directory
+    unmount_below(directory)
+
+
+def mounted(name: str, path: Path, command: str, **mount) -> dict:
+    privileged = mount.get("mountPropagation") == "Bidirectional"
+    return script(name, command, volumes=[{"name": "v", "hostPath": {"path": str(path)}}],
+                  container={"volumeMounts": [{"name": "v", "mountPath": "/v", **mount}],
+                             "securityContext": {"privileged": privileged}})
+
+
+def test_later_mounts_pass_as_asked(agent, shared):
+    for name in ("host", "pod"):
+        (shared / name).mkdir()
+    seen = "until test -e /v/host/x && test -e /v/pod/x; do sleep 0.05; done; echo both; exec sleep 1000000"
+    agent.apply([mounted("none", shared, seen), mounted("follower", shared, seen, mountPropagation="HostToContainer"),
+                 mounted("giver", shared, "mount -t tmpfs tmpfs /v/pod && touch /v/pod/x; mount -t tmpfs tmpfs /tmp; " + seen,
+                         mountPropagation="Bidirectional")])
+    wait_for(lambda: (shared / "pod/x").exists(), "a pod's mount on the device")
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", shared / "host"], check=True)
+    (shared / "host/x").touch()
+    for name in ("follower", "giver"):
+        wait_for(lambda name=name: agent.kubectl("logs", name).stdout == "both\n", f"{name} sees both")
+    assert agent.kubectl("logs", "none").stdout == ""
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    assert [p for p in points if p.startswith(f"{shared}/")] == [f"{shared}/pod", f"{shared}/host"]
+    agent.kubectl("delete", "pod", "none", "follower", "giver", "--now")
+    assert (shared / "pod/x").exists() and (shared / "host/x").exists(), "no end of a pod takes mounts of the device away"
+
+
+def test_mounts_that_cannot_pass_are_told(agent, place, shared):
+    agent.apply(mounted("alone", place / "private", "sleep 1000000", mountPropagation="HostToContainer"))
+    waiting = wait_for(lambda: state(agent, "alone")["state"]["waiting"]["message"], "why it waits")
+    assert "it is not a shared or slave mount" in waiting and "mount --make-rshared" in waiting, waiting
+    wrong = mounted("wrong", shared, "true", mountPropagation="Bidirectional")
+    wrong["spec"]["containers"][0]["securityContext"] = {}
+    refused = agent.kubectl("apply", "-f", "-", input=json.dumps(wrong), check=False).stderr
+    assert "Bidirectional mount propagation is available only to privileged containers" in refused, refused

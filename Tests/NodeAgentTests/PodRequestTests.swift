@@ -37,6 +37,18 @@ import Testing
         #expect(try request(["terminationMessagePolicy": "FallbackToLogsOnError"]).takesMessageFromLog)
     }
 
+    @Test func laterMountsPassAsTheVolumeMountSays() throws {
+        let made = try request(
+            [
+                "volumeMounts": [
+                    ["name": "v", "mountPath": "/1"], ["name": "v", "mountPath": "/2", "mountPropagation": "None"],
+                    ["name": "v", "mountPath": "/3", "mountPropagation": "HostToContainer"],
+                    ["name": "v", "mountPath": "/4", "mountPropagation": "Bidirectional"],
+                ]
+            ], volumes: ["v": PreparedVolume(path: "/host/v")])
+        #expect(made.mounts.map(\.propagation) == [.none, .none, .hostToContainer, .bidirectional])
+    }
+
     @Test func aVolumeIsNotHiddenByAPlaceForAMessage() throws {
         let made = try request(
             ["terminationMessagePath": "/v", "volumeMounts": [["name": "v", "mountPath": "/v"]]],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime import bind, lacks, mount
+from runtime import bind, lacks, mount, wait_for
 
 
 class Mount:
@@ -380,6 +380,31 @@ def test_propagation_of_a_bind(make, source, option, shared, slave):
     finally:
         subprocess.run(["umount", "-l", source], check=True)
     assert found.shared == shared and slave in (None, found.slave), found.optional
+
+
+def test_a_shared_bind_in_a_shared_root_reaches_the_host(make, source):
+    """shared: what the container mounts is seen on the host, and the other way round; other mounts stay the container's."""
+    c = make("mount -t tmpfs tmpfs /mnt/sub && touch /mnt/sub/inside && mount -t tmpfs tmpfs /tmp && "
+             "while ! [ -e /mnt/late/x ]; do sleep 0.01; done; echo seen; exec sleep 1000").capabilities("CAP_SYS_ADMIN")
+    subprocess.run(["mount", "--bind", source, source], check=True)
+    subprocess.run(["mount", "--make-shared", source], check=True)
+    (source / "late").mkdir()
+    try:
+        before = Path("/proc/self/mountinfo").read_text().splitlines()
+        c.linux["rootfsPropagation"] = "rshared"
+        c.mounts.append(bind(source, "/mnt", "rbind", "rshared"))
+        c.up()
+        wait_for(lambda: (source / "sub/inside").exists(), "the container's mount on the host")
+        assert len(Path("/proc/self/mountinfo").read_text().splitlines()) == len(before) + 1
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", source / "late"], check=True)
+        (source / "late/x").write_text("")
+        wait_for(lambda: c.stdout.read_text() == "seen\n", "the host's mount in the container")
+        c.delete("--force")
+        assert (source / "sub/inside").exists(), "it stays until somebody takes it away"
+    finally:
+        c.runtime.call("delete", "--force", c.id, check=False)
+        for path in (source / "late", source / "sub", source):
+            subprocess.run(["umount", "-l", path], check=False)
 
 
 @lacks("crun", "1.8 lets the root's win")

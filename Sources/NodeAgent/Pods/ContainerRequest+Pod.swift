@@ -76,7 +76,8 @@ struct ContainerBlueprint {
             if !sub.isEmpty { path = try volume.resolve(subPath: sub) }
             mounts.append(
                 MountRequest(
-                    .host(path), at: mount.mountPath, isReadOnly: mount.readOnly == true || volume.isReadOnly))
+                    .host(path), at: mount.mountPath, isReadOnly: mount.readOnly == true || volume.isReadOnly,
+                    propagation: mount.propagation))
         }
         return mounts
     }
@@ -139,4 +140,14 @@ enum ContainerLabels {
     static let specHash = "io.kubernetes.container.hash"
     /// The image as the status shows it: by digest of where it came from.
     static let imageReference = "dev.wherry.image.reference"
+}
+
+extension VolumeMount {
+    fileprivate var propagation: MountRequest.Propagation {
+        switch mountPropagation {
+        case "HostToContainer": .hostToContainer
+        case "Bidirectional": .bidirectional
+        default: .none
+        }
+    }
 }

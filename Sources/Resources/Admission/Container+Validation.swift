@@ -97,6 +97,11 @@ extension Container {
             }
             errors.oneOf(
                 "\(here).mountPropagation", mount.mountPropagation, ["Bidirectional", "HostToContainer", "None"])
+            if mount.mountPropagation == "Bidirectional", securityContext?.privileged != true {
+                errors.forbidden(
+                    "\(here).mountPropagation",
+                    "Bidirectional mount propagation is available only to privileged containers")
+            }
         }
     }
 }

@@ -251,7 +251,7 @@ public struct VolumeMount: Codable, Hashable, Sendable {
     public var mountPath: String
     /// Path within the volume.
     public var subPath: String?
-    /// `None`, `HostToContainer` or `Bidirectional`.
+    /// Which way later mounts pass: `None`, `HostToContainer`, or `Bidirectional` (privileged containers).
     public var mountPropagation: String?
     /// As subPath, with `$(NAME)` expanded.
     public var subPathExpr: String?

@@ -52,9 +52,6 @@ extension Ineffective {
         IneffectiveField("securityContext.windowsOptions", "devices run Linux"),
         IneffectiveField("volumeDevices", "no block device is attached"),
         IneffectiveField(
-            "volumeMounts[].mountPropagation", butNot: ["None"],
-            "what is mounted later does not pass between device and container"),
-        IneffectiveField(
             "volumeMounts[].recursiveReadOnly", only: ["Enabled"], "what is mounted below the volume stays writable"),
     ]
 

@@ -102,7 +102,7 @@ extension SchemaDescriptions {
         VolumeMount.recursiveReadOnly | Carried, not used.
         VolumeMount.mountPath | Path in the container.
         VolumeMount.subPath | Path within the volume.
-        VolumeMount.mountPropagation | `None`, `HostToContainer` or `Bidirectional`.
+        VolumeMount.mountPropagation | Which way later mounts pass: `None`, `HostToContainer`, or `Bidirectional` (privileged containers).
         VolumeMount.subPathExpr | As subPath, with `$(NAME)` expanded.
         """
 }
