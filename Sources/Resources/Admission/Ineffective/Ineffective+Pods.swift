@@ -47,7 +47,8 @@ extension Ineffective {
         IneffectiveField("restartPolicyRules", "restartPolicy alone decides"),
         IneffectiveField("securityContext.appArmorProfile.type", butNot: ["Unconfined"], noAppArmor),
         IneffectiveField(
-            "securityContext.procMount", only: ["Unmasked"], unless: .privileged, "parts of /proc stay hidden"),
+            "securityContext.procMount", only: ["Unmasked"], unless: .privileged,
+            "parts of /proc stay hidden: a user namespace would make them safe, and pods get none"),
         IneffectiveField("securityContext.seLinuxOptions", noSELinux),
         IneffectiveField("securityContext.windowsOptions", "devices run Linux"),
         IneffectiveField("volumeDevices", "no block device is attached"),
