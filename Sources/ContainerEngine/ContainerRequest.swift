@@ -88,15 +88,19 @@ public struct MountRequest: Sendable, Hashable {
     public var source: Source
     public var destination: String
     public var isReadOnly: Bool
+    /// Whether a read-only host path is so with everything that is mounted below it.
+    public var isReadOnlyBelow: Bool
     /// Of a host path.
     public var propagation: Propagation
 
     public init(
-        _ source: Source, at destination: String, isReadOnly: Bool = false, propagation: Propagation = .none
+        _ source: Source, at destination: String, isReadOnly: Bool = false, isReadOnlyBelow: Bool = false,
+        propagation: Propagation = .none
     ) {
         self.source = source
         self.destination = destination
         self.isReadOnly = isReadOnly
+        self.isReadOnlyBelow = isReadOnlyBelow
         self.propagation = propagation
     }
 }

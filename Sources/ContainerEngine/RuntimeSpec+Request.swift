@@ -147,9 +147,10 @@ extension RuntimeSpec {
         switch request.source {
         case .host(let path):
             // A volume may hold devices or set-user-id programs only as far as the host path's own mount allows it.
+            let access = request.isReadOnly ? request.isReadOnlyBelow ? "rro" : "ro" : "rw"
             return Mount(
                 destination: request.destination, type: "bind", source: path,
-                options: ["rbind", request.propagation.option, request.isReadOnly ? "ro" : "rw"])
+                options: ["rbind", request.propagation.option, access])
         case .memory(let size):
             let options = ["nosuid", "nodev", "mode=1777"] + (size.map { ["size=\($0)"] } ?? [])
             return Mount(

@@ -144,6 +144,17 @@ import Testing
         #expect(made.mounts.last?.options?.contains("ro") == true)
     }
 
+    @Test func whatIsMountedBelowIsReadOnlyWhenAskedFor() throws {
+        func options(_ isReadOnly: Bool, _ isReadOnlyBelow: Bool) throws -> [String]? {
+            let mount = MountRequest(
+                .host("/h"), at: "/v", isReadOnly: isReadOnly, isReadOnlyBelow: isReadOnlyBelow)
+            return try spec(request(cmd: ["x"]) { $0.mounts = [mount] }).mounts.last?.options
+        }
+        #expect(try options(true, true) == ["rbind", "rprivate", "rro"])
+        #expect(try options(true, false) == ["rbind", "rprivate", "ro"])
+        #expect(try options(false, true) == ["rbind", "rprivate", "rw"])
+    }
+
     @Test func mountsPassOnOnlyWhatIsAskedFor() throws {
         func made(_ propagation: MountRequest.Propagation) throws -> RuntimeSpec {
             try spec(

@@ -152,3 +152,19 @@ def test_mounts_that_cannot_pass_are_told(agent, place, shared):
     wrong["spec"]["containers"][0]["securityContext"] = {}
     refused = agent.kubectl("apply", "-f", "-", input=json.dumps(wrong), check=False).stderr
     assert "Bidirectional mount propagation is available only to privileged containers" in refused, refused
+
+
+def test_what_is_mounted_below_a_read_only_volume(agent, place, shared):
+    (shared / "sub").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", shared / "sub"], check=True)
+    write = "touch /v/x 2>/dev/null && echo -n above > /dev/termination-log; touch /v/sub/$0 && echo -n below >> /dev/termination-log"
+    modes = ["Disabled", "Enabled", "IfPossible"]
+    for mode in modes:
+        value = mounted(mode.lower(), shared, write, readOnly=True, recursiveReadOnly=mode)
+        value["spec"]["containers"][0]["command"].append(mode)
+        agent.apply(value)
+    assert [terminated(agent, mode.lower()).get("message") for mode in modes] == ["below", None, None]
+    assert [path.name for path in (shared / "sub").iterdir()] == ["Disabled"]
+    assert "has no effect" not in agent.kubectl(
+        "apply", "-f", "-", input=json.dumps(mounted("quiet", shared, "true", readOnly=True, recursiveReadOnly="Enabled"))).stderr
+    assert "Enabled" in agent.kubectl("explain", "pod.spec.containers.volumeMounts.recursiveReadOnly").stdout

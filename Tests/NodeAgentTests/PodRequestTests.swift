@@ -49,6 +49,15 @@ import Testing
         #expect(made.mounts.map(\.propagation) == [.none, .none, .hostToContainer, .bidirectional])
     }
 
+    @Test func whatIsBelowIsReadOnlyAsTheVolumeMountSays() throws {
+        let modes: [JSONValue] = ["Disabled", "IfPossible", "Enabled"]
+        let mounts: [JSONValue] = modes.enumerated().map { index, mode in
+            ["name": "v", "mountPath": .string("/\(index)"), "readOnly": true, "recursiveReadOnly": mode]
+        }
+        let made = try request(["volumeMounts": .array(mounts)], volumes: ["v": PreparedVolume(path: "/host/v")])
+        #expect(made.mounts.map(\.isReadOnlyBelow) == [false, true, true])
+    }
+
     @Test func aVolumeIsNotHiddenByAPlaceForAMessage() throws {
         let made = try request(
             ["terminationMessagePath": "/v", "volumeMounts": [["name": "v", "mountPath": "/v"]]],

@@ -50,7 +50,6 @@ struct IneffectiveTests {
         "securityContext.appArmorProfile.type": "RuntimeDefault", "securityContext.procMount": "Unmasked",
         "securityContext.seLinuxOptions": ["level": "s0"], "securityContext.windowsOptions": ["hostProcess": true],
         "volumeDevices": [["name": "v", "devicePath": "/dev/x"]],
-        "volumeMounts[].recursiveReadOnly": "Enabled",
     ]
 
     @Test("what a pod says in vain is told, with its place and the reason", arguments: Ineffective.pods.map(\.path))
@@ -95,7 +94,6 @@ struct IneffectiveTests {
         ("containers[0].securityContext", ["procMount": "Default"]),
         ("containers[0].securityContext", ["procMount": "Unmasked", "privileged": true]),
         ("containers[0].ports[0].hostPort", 0),
-        ("containers[0].volumeMounts[0].recursiveReadOnly", "IfPossible"),
         ("affinity", ["podAntiAffinity": ["requiredDuringSchedulingIgnoredDuringExecution": [["topologyKey": "a"]]]]),
         ("topologySpreadConstraints", [["maxSkew": 1, "topologyKey": "z", "whenUnsatisfiable": "DoNotSchedule"]]),
         ("priorityClassName", "system-node-critical"), ("enableServiceLinks", false),

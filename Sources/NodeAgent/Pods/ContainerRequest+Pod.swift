@@ -77,6 +77,7 @@ struct ContainerBlueprint {
             mounts.append(
                 MountRequest(
                     .host(path), at: mount.mountPath, isReadOnly: mount.readOnly == true || volume.isReadOnly,
+                    isReadOnlyBelow: ["Enabled", "IfPossible"].contains(mount.recursiveReadOnly),
                     propagation: mount.propagation))
         }
         return mounts

@@ -102,6 +102,18 @@ extension Container {
                     "\(here).mountPropagation",
                     "Bidirectional mount propagation is available only to privileged containers")
             }
+            mount.validateRecursion("\(here).recursiveReadOnly", into: &errors)
+        }
+    }
+}
+
+extension VolumeMount {
+    fileprivate func validateRecursion(_ field: String, into errors: inout FieldErrors) {
+        errors.oneOf(field, recursiveReadOnly, ["Disabled", "Enabled", "IfPossible"])
+        guard ["Enabled", "IfPossible"].contains(recursiveReadOnly) else { return }
+        if readOnly != true { errors.forbidden(field, "may only be specified when readOnly is true") }
+        if let mountPropagation, mountPropagation != "None" {
+            errors.forbidden(field, "may only be specified when mountPropagation is None or not specified")
         }
     }
 }

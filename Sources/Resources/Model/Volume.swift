@@ -245,7 +245,7 @@ public struct VolumeMount: Codable, Hashable, Sendable {
     public var name: String
     /// Whether it cannot be written.
     public var readOnly: Bool?
-    /// Carried, not used.
+    /// With readOnly, for what is mounted below the volume, too: `Enabled`, `IfPossible` (the same here) or `Disabled`.
     public var recursiveReadOnly: String?
     /// Path in the container.
     public var mountPath: String

@@ -52,8 +52,6 @@ extension Ineffective {
         IneffectiveField("securityContext.seLinuxOptions", noSELinux),
         IneffectiveField("securityContext.windowsOptions", "devices run Linux"),
         IneffectiveField("volumeDevices", "no block device is attached"),
-        IneffectiveField(
-            "volumeMounts[].recursiveReadOnly", only: ["Enabled"], "what is mounted below the volume stays writable"),
     ]
 
     private static let noAppArmor = "no AppArmor profile is applied; capabilities and seccompProfile count"

@@ -99,7 +99,7 @@ extension SchemaDescriptions {
         VolumeMount | Where a volume appears in a container.
         VolumeMount.name | Name of the volume.
         VolumeMount.readOnly | Whether it cannot be written.
-        VolumeMount.recursiveReadOnly | Carried, not used.
+        VolumeMount.recursiveReadOnly | With readOnly, for what is mounted below the volume, too: `Enabled`, `IfPossible` (the same here) or `Disabled`.
         VolumeMount.mountPath | Path in the container.
         VolumeMount.subPath | Path within the volume.
         VolumeMount.mountPropagation | Which way later mounts pass: `None`, `HostToContainer`, or `Bidirectional` (privileged containers).
