@@ -72,10 +72,17 @@ done
 cat /tmp/pods
 /bin/wherry get pod hog -o json --run-dir /run/wherry | grep -E '"(exitCode|reason)"'
 sleep 3
-for group in $(find /sys/fs/cgroup -name cpu.max -path '*wherry*'); do
-  d=$(dirname $group)
-  [ -n "$(cat $d/cgroup.procs)" ] && echo "group $d cpu=$(cat $d/cpu.max) memory=$(cat $d/memory.max) pids=$(cat $d/pids.current)/$(cat $d/pids.max)"
+# The bomb ends for want of memory now and then, and is started again.
+i=0
+while [ $i -lt 60 ]; do
+  for group in $(find /sys/fs/cgroup -name cpu.max -path '*wherry*'); do
+    d=$(dirname $group)
+    [ -n "$(cat $d/cgroup.procs)" ] && echo "group $d cpu=$(cat $d/cpu.max) memory=$(cat $d/memory.max) pids=$(cat $d/pids.current)/$(cat $d/pids.max)"
+  done > /tmp/groups 2>/dev/null
+  grep -q memory=100663296 /tmp/groups && grep -q memory=67108864 /tmp/groups && break
+  i=$((i+1)); sleep 0.5
 done
+cat /tmp/groups
 tail -5 /tmp/log
 """
 
