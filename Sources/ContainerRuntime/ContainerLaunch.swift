@@ -63,8 +63,10 @@ struct ContainerLaunch {
                 try entered.get()
                 if !plan.hasOwnCgroupNamespace { try enterCgroup(.memory) }
             } catch {
+                // A set-up that has ended cannot be told anything, and has the better reason.
+                let failure = reportedFailure() ?? error
                 abandon()
-                throw error
+                throw failure
             }
         }
     }
@@ -177,13 +179,9 @@ struct ContainerLaunch {
     /// Has the group made and tells the set-up, which waits before it shows it to anybody. A cgroup namespace shows the group
     /// that its process is in.
     private mutating func group() throws(RuntimeError) {
-        do throws(RuntimeError) {
-            if !hasGroup { try makeCgroup() }
-            if plan.hasOwnCgroupNamespace, !wasBornInGroup { try enterCgroup(.all) }
-            try tell(SetupChannel.grouped)
-        } catch {
-            throw reportedFailure() ?? error
-        }
+        if !hasGroup { try makeCgroup() }
+        if plan.hasOwnCgroupNamespace, !wasBornInGroup { try enterCgroup(.all) }
+        try tell(SetupChannel.grouped)
     }
 
     /// After an error there is no group of the container's.
@@ -246,7 +244,7 @@ struct ContainerLaunch {
         }
     }
 
-    /// What the set-up has failed of, if it has.
+    /// What the set-up has failed of, if it has told so and nobody has read it yet.
     private func reportedFailure() -> RuntimeError? {
         var entry = pollfd(fd: report, events: Int16(POLLIN), revents: 0)
         guard poll(&entry, 1, 0) == 1, case .failed(let error)? = try? readReport() else { return nil }

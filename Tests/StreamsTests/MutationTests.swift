@@ -41,8 +41,12 @@ import Testing
             outcome {
                 // Data is cut where it comes; everything else is whole.
                 try SPDYTests.events(bytes, pieces: pieces).flatMap { event -> [String] in
-                    guard case .data(let id, let data) = event else { return ["\(event)"] }
-                    return data.readableBytesView.map { "\(id): \($0)" }
+                    switch event {
+                    case .data(let id, let data): return data.readableBytesView.map { "\(id): \($0)" }
+                    case .opened(let id, let headers):
+                        return ["opened \(id): \(headers.sorted { $0.key < $1.key })"]
+                    default: return ["\(event)"]
+                    }
                 }
             }
         }
