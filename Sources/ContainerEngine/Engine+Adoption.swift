@@ -11,12 +11,12 @@ extension Engine {
     ///   concluded from that.
     @discardableResult
     public func adopt() async throws -> [ContainerRecord] {
-        let (runtime, layout) = (runtime, layout)
+        let (runtime, layout, logger) = (runtime, layout, logger)
         var records: [ContainerRecord] = []
         let found: [Adopted]
         do {
             found = try await onStartLane {
-                Self.endLost(layout, runtime)
+                Self.endLost(layout, runtime, logger)
                 return try runtime.list().compactMap { try Adopted.make($0, runtime) }
             }
         } catch {
@@ -37,14 +37,18 @@ extension Engine {
 
     /// Ends what ran when somebody removed the run directory: nobody knows of it any more, and what takes its place must not run
     /// beside it. Its storage is still there, and so is its cgroup.
-    private static func endLost(_ layout: EngineLayout, _ runtime: Runtime) {
+    private static func endLost(_ layout: EngineLayout, _ runtime: Runtime, _ logger: Logger) {
         let known = Set(runtime.list())
         let stored = (try? Files.listDirectory(layout.containers)) ?? []
         Cgroup.batch {
             for id in stored where !known.contains(id) {
-                let group = try? Cgroup(existing: "\(layout.cgroupParent)/\(id)")
-                try? group?.kill()
-                try? group?.remove()
+                do throws(CgroupError) {
+                    let group = try Cgroup(existing: "\(layout.cgroupParent)/\(id)")
+                    try group.kill()
+                    try group.remove()
+                } catch {
+                    logger.warning("a lost container can't be ended", metadata: ["id": "\(id)", "error": "\(error)"])
+                }
             }
         }
     }
